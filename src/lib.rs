@@ -1,0 +1,3 @@
+//! Mooring keeps a data lakehouse on Kubernetes tied to git.
+
+pub mod manifest;
