@@ -1,3 +1,24 @@
 //! Mooring keeps a data lakehouse on Kubernetes tied to git.
+//!
+//! ```text
+//! git remote ─ poll · webhook ─┐
+//! working folder ─ notify ─────┴─▶ source ──Revision──▶ Snapshot      read-only view of one commit
+//!                                                          │
+//!                                                          ▼
+//!                                                     environment     what the files say, validated
+//!                                       schedule ─────────┤           producers become CronJobs
+//!                                                          ▼
+//!                                                       render        helm charts · plain manifests
+//!                                                          │
+//!                                                          ▼  DesiredSet
+//! cluster ── watch ──▶ observe ──ObservedSet──────────▶  plan         pure: what to do and why
+//!                                                          │  Plan
+//!                                                          ▼
+//!                                                       apply         server-side apply, staged, in order
+//!                                                          │
+//!                                                          ▼
+//!                                                 health · report     logs, events, status, metrics
+//! ```
 
+pub mod helm;
 pub mod manifest;

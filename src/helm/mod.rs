@@ -1,0 +1,4 @@
+//! Helm's rendering, in process: charts, values, text/template and the functions that charts call.
+
+pub mod value;
+pub mod yaml;
