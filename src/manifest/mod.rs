@@ -1,10 +1,20 @@
 //! The words that all other modules speak: keys, manifests, field paths, digests, redaction, and the
 //! read-only view of files that rendering works on.
 
+mod digest;
+mod fields;
 mod files;
 mod key;
+mod object;
 mod origin;
+mod path;
+mod secret;
 
+pub use digest::{Digest, DigestError};
+pub use fields::{FieldSet, FieldsError, ManagedEntry, Operation, summarise};
 pub use files::{EntryKind, FileEntry, Files, FilesError};
 pub use key::{GroupKind, ObjectKey};
+pub use object::{Manifest, ManifestError, ManifestSource, is_secret, only, scrub, shown};
 pub use origin::{Origin, SourceLine};
+pub use path::{FieldPath, PathElement, PathPattern, PatternError};
+pub use secret::{SecretKey, Shown};
