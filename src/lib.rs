@@ -20,5 +20,6 @@
 //!                                                 health · report     logs, events, status, metrics
 //! ```
 
+pub mod environment;
 pub mod helm;
 pub mod manifest;
