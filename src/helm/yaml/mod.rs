@@ -1,5 +1,18 @@
 //! YAML as Helm reads and writes it.
+//!
+//! Helm reads values and manifests with sigs.k8s.io/yaml, which is go-yaml v2 (YAML 1.1) and then JSON, and writes with
+//! it too. Each rule here that is not YAML's is one of theirs.
 
+mod convert;
+mod error;
+mod events;
+mod gosyntax;
 mod node;
+mod number;
+mod read;
+mod resolve;
+mod timestamp;
 
+pub use error::YamlError;
 pub use node::{Content, Key, Mark, Node};
+pub use read::{YamlLimits, parse, parse_documents};

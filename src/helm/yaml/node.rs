@@ -49,3 +49,54 @@ pub struct Key {
     /// Where it begins.
     pub mark: Mark,
 }
+
+impl Node {
+    /// The value of a mapping's key.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|(_, value)| value)
+    }
+
+    /// A mapping's key with its value.
+    pub fn entry(&self, key: &str) -> Option<&(Key, Node)> {
+        match &self.content {
+            Content::Map(entries) => entries.iter().find(|(candidate, _)| candidate.text == key),
+            _ => None,
+        }
+    }
+
+    /// An item of a sequence.
+    pub fn item(&self, index: usize) -> Option<&Node> {
+        match &self.content {
+            Content::Seq(items) => items.get(index),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.content {
+            Content::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The node under a pointer of keys and indices.
+    pub fn find(&self, pointer: &[&str]) -> Option<&Node> {
+        pointer.iter().try_fold(self, |node, step| match &node.content {
+            Content::Seq(items) => items.get(step.parse::<usize>().ok()?),
+            _ => node.get(step),
+        })
+    }
+
+    /// Where the thing under a pointer of keys and indices begins: a mapping's entry with its key.
+    pub fn locate(&self, pointer: &[&str]) -> Option<Mark> {
+        let Some((last, parents)) = pointer.split_last() else {
+            return Some(self.mark);
+        };
+        let parent = self.find(parents)?;
+        match parent.entry(last) {
+            Some((key, _)) => Some(key.mark),
+            None => parent.find(&[last]).map(|node| node.mark),
+        }
+    }
+}

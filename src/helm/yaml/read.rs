@@ -1,0 +1,421 @@
+//! From events to a tree: go-yaml v2's decoder into `interface{}`, then sigs.k8s.io/yaml's turn to JSON.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+
+use super::events::{Event, Events, ScalarEvent};
+use super::gosyntax::go_syntax;
+use super::number::format_float_key;
+use super::resolve::{BINARY_TAG, MERGE_TAG, Scalar, resolve_plain, resolve_tagged};
+use super::{Content, Key, Mark, Node, YamlError};
+
+/// How much a text may ask for. go-yaml's own limits hold besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct YamlLimits {
+    /// Bytes of text.
+    pub bytes: usize,
+    /// Collections inside each other.
+    pub depth: usize,
+    /// Nodes, those that aliases repeat counted each time.
+    pub nodes: usize,
+}
+
+impl Default for YamlLimits {
+    fn default() -> Self {
+        Self { bytes: 16 << 20, depth: 500, nodes: 2_000_000 }
+    }
+}
+
+/// Reads the first document of a text; an empty text is null.
+pub fn parse(text: &str, limits: &YamlLimits) -> Result<Node, YamlError> {
+    let mut reader = Reader::new(text, limits)?;
+    let nothing = Node { content: Content::Null, mark: Mark { line: 1, column: 1, offset: 0 } };
+    Ok(reader.document()?.unwrap_or(nothing))
+}
+
+/// Reads all documents of a text.
+pub fn parse_documents(text: &str, limits: &YamlLimits) -> Result<Vec<Node>, YamlError> {
+    let mut reader = Reader::new(text, limits)?;
+    let mut documents = Vec::new();
+    while let Some(node) = reader.document()? {
+        documents.push(node);
+    }
+    Ok(documents)
+}
+
+/// What an anchor stands for.
+struct Anchored {
+    /// `None` while the node is still being read: an alias to it would contain itself.
+    node: Option<Node>,
+    /// How often go-yaml's decoder is called for the node and what is in it.
+    operations: u64,
+    nodes: usize,
+}
+
+struct Reader<'a> {
+    events: Events<'a>,
+    limits: YamlLimits,
+    anchors: HashMap<String, Anchored>,
+    /// go-yaml's count of decoder calls, and how many of them aliases caused.
+    operations: u64,
+    alias_operations: u64,
+    nodes: usize,
+    /// The first error of go-yaml's decoder, which runs after the whole document was parsed.
+    decode_error: Option<YamlError>,
+    /// The first error of the turn to JSON, which runs after the decoder.
+    json_error: Option<YamlError>,
+    /// Whether a float was read that JSON cannot hold.
+    not_finite: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new(text: &'a str, limits: &YamlLimits) -> Result<Self, YamlError> {
+        if text.len() > limits.bytes {
+            let message = format!(
+                "yaml: the text has {} bytes and the limit is {}: split it, or raise the limit",
+                text.len(),
+                limits.bytes
+            );
+            return Err(YamlError::new(message, Mark::default()));
+        }
+        Ok(Self {
+            events: Events::new(text),
+            limits: *limits,
+            anchors: HashMap::new(),
+            operations: 0,
+            alias_operations: 0,
+            nodes: 0,
+            decode_error: None,
+            json_error: None,
+            not_finite: false,
+        })
+    }
+
+    fn document(&mut self) -> Result<Option<Node>, YamlError> {
+        if matches!(self.events.next()?.0, Event::StreamEnd) {
+            return Ok(None);
+        }
+        self.anchors.clear();
+        self.operations = 1;
+        self.alias_operations = 0;
+        let (event, mark) = self.events.next()?;
+        let node = self.node(event, mark, 0)?;
+        self.events.next()?;
+        if std::mem::take(&mut self.not_finite) {
+            self.refuse_not_finite(&node);
+        }
+        let json_error = self.json_error.take();
+        match self.decode_error.take().or(json_error) {
+            Some(error) => Err(error),
+            None => Ok(Some(node)),
+        }
+    }
+
+    fn node(&mut self, event: Event, mark: Mark, depth: usize) -> Result<Node, YamlError> {
+        self.count(1, mark)?;
+        self.operate(1, 0, mark);
+        match event {
+            Event::Alias(name) => self.alias(&name, mark),
+            Event::Scalar(scalar) => Ok(self.scalar(scalar, mark)),
+            Event::SequenceStart { anchor } => self.anchored(anchor, |reader| {
+                reader.descend(depth, mark)?;
+                let mut items = Vec::new();
+                loop {
+                    match reader.events.next()? {
+                        (Event::SequenceEnd, _) => break,
+                        (event, at) => items.push(reader.node(event, at, depth + 1)?),
+                    }
+                }
+                Ok(Node { content: Content::Seq(items), mark })
+            }),
+            Event::MappingStart { anchor } => self.anchored(anchor, |reader| {
+                reader.descend(depth, mark)?;
+                let entries = reader.entries(depth)?;
+                Ok(Node { content: Content::Map(last_of_each(entries)), mark })
+            }),
+            Event::StreamEnd | Event::DocumentStart | Event::DocumentEnd | Event::SequenceEnd | Event::MappingEnd => {
+                Err(YamlError::decode("attempted to go past the end of stream; corrupted value?", mark))
+            }
+        }
+    }
+
+    /// A mapping's entries in the order in which go-yaml sets them, doubles included.
+    fn entries(&mut self, depth: usize) -> Result<Vec<(Key, Node)>, YamlError> {
+        let mut entries = Vec::new();
+        loop {
+            let (event, mark) = self.events.next()?;
+            match event {
+                Event::MappingEnd => return Ok(entries),
+                Event::Scalar(scalar) if is_merge(&scalar) => {
+                    if let Some(anchor) = scalar.anchor {
+                        let node = Node { content: Content::Str(scalar.value), mark };
+                        self.anchors.insert(anchor, Anchored { node: Some(node), operations: 1, nodes: 1 });
+                    }
+                    self.merge(&mut entries, depth)?;
+                }
+                event => {
+                    let key = self.node(event, mark, depth + 1)?;
+                    let text = self.key_text(&key);
+                    let (event, at) = self.events.next()?;
+                    let value = self.node(event, at, depth + 1)?;
+                    match text {
+                        KeyText::Text(text) => entries.push((Key { text, mark }, value)),
+                        KeyText::Unsupported(description) => {
+                            let message = format!("{description}, value: {}", go_syntax(&value.content, true));
+                            self.json_error.get_or_insert(YamlError::new(message, mark));
+                        }
+                        KeyText::Invalid => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// The value of a `<<` key: go-yaml v2 sets its entries where it stands, over those that came before.
+    fn merge(&mut self, entries: &mut Vec<(Key, Node)>, depth: usize) -> Result<(), YamlError> {
+        let (event, mark) = self.events.next()?;
+        let many = matches!(event, Event::SequenceStart { .. });
+        let node = self.node(event, mark, depth + 1)?;
+        match node.content {
+            Content::Map(merged) => entries.extend(merged),
+            Content::Seq(maps) if many => {
+                for map in maps.into_iter().rev() {
+                    match map.content {
+                        Content::Map(merged) => entries.extend(merged),
+                        _ => self.fail("map merge requires map or sequence of maps as the value", map.mark),
+                    }
+                }
+            }
+            _ => self.fail("map merge requires map or sequence of maps as the value", mark),
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, name: &str, mark: Mark) -> Result<Node, YamlError> {
+        let Some(anchored) = self.anchors.get(name) else {
+            return Err(YamlError::decode(format_args!("unknown anchor '{name}' referenced"), mark));
+        };
+        let (operations, nodes) = (anchored.operations, anchored.nodes);
+        let Some(node) = &anchored.node else {
+            self.fail(format_args!("anchor '{name}' value contains itself"), mark);
+            return Ok(Node { content: Content::Null, mark });
+        };
+        // The copy is made only where it fits.
+        let copy = (self.nodes.saturating_add(nodes) <= self.limits.nodes).then(|| node.content.clone());
+        self.operate(operations, operations, mark);
+        self.count(nodes, mark)?;
+        Ok(Node { content: copy.unwrap_or(Content::Null), mark })
+    }
+
+    fn scalar(&mut self, scalar: ScalarEvent, mark: Mark) -> Node {
+        let content = self.scalar_content(&scalar.tag, scalar.value, scalar.implicit, mark);
+        let node = Node { content, mark };
+        if let Some(anchor) = scalar.anchor {
+            self.anchors.insert(anchor, Anchored { node: Some(node.clone()), operations: 1, nodes: 1 });
+        }
+        node
+    }
+
+    fn scalar_content(&mut self, tag: &str, value: String, implicit: bool, mark: Mark) -> Content {
+        let resolved = match tag {
+            "" if implicit => resolve_plain(&value),
+            "" => Scalar::Text,
+            BINARY_TAG => return self.binary(&value, mark),
+            tag => match resolve_tagged(tag, &value) {
+                Ok(resolved) => resolved,
+                Err(message) => {
+                    self.fail(message, mark);
+                    Scalar::Null
+                }
+            },
+        };
+        match resolved {
+            Scalar::Null => Content::Null,
+            Scalar::Bool(value) => Content::Bool(value),
+            Scalar::Int(value) => Content::Int(value),
+            Scalar::Uint(value) => Content::Uint(value),
+            Scalar::Float(value) => {
+                self.not_finite |= !value.is_finite();
+                Content::Float(value)
+            }
+            Scalar::Text | Scalar::Timestamp => Content::Str(value),
+        }
+    }
+
+    fn binary(&mut self, value: &str, mark: Mark) -> Content {
+        // Go's decoder skips line breaks.
+        let compact: String = value.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
+        if let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(compact) {
+            Content::Str(lossy(&bytes))
+        } else {
+            self.fail("!!binary value contains invalid base64 data", mark);
+            Content::Null
+        }
+    }
+
+    fn key_text(&mut self, key: &Node) -> KeyText {
+        let text = match &key.content {
+            Content::Str(text) => text.clone(),
+            Content::Int(value) => value.to_string(),
+            Content::Float(value) => format_float_key(*value),
+            Content::Bool(value) => value.to_string(),
+            Content::Null => return KeyText::Unsupported("unsupported map key of type: %!s(<nil>), key: <nil>".into()),
+            Content::Uint(value) => {
+                return KeyText::Unsupported(format!("unsupported map key of type: uint64, key: {value:#x}"));
+            }
+            Content::Seq(_) | Content::Map(_) => {
+                let shown = go_syntax(&key.content, false);
+                self.fail(format_args!("invalid map key: {shown}"), key.mark);
+                return KeyText::Invalid;
+            }
+        };
+        KeyText::Text(text)
+    }
+
+    /// Reads a collection and keeps a copy under its anchor.
+    fn anchored(
+        &mut self,
+        anchor: Option<String>,
+        read: impl FnOnce(&mut Self) -> Result<Node, YamlError>,
+    ) -> Result<Node, YamlError> {
+        let Some(name) = anchor else {
+            return read(self);
+        };
+        let (operations, nodes) = (self.operations - 1, self.nodes - 1);
+        self.anchors.insert(name.clone(), Anchored { node: None, operations: 0, nodes: 0 });
+        let node = read(self)?;
+        let anchored = Anchored {
+            node: Some(node.clone()),
+            operations: self.operations - operations,
+            nodes: self.nodes - nodes,
+        };
+        self.anchors.insert(name, anchored);
+        Ok(node)
+    }
+
+    fn descend(&self, depth: usize, mark: Mark) -> Result<(), YamlError> {
+        if depth < self.limits.depth {
+            return Ok(());
+        }
+        let limit = self.limits.depth;
+        Err(YamlError::new(
+            format!("yaml: line {}: more than {limit} collections inside each other: flatten the document", mark.line),
+            mark,
+        ))
+    }
+
+    fn count(&mut self, nodes: usize, mark: Mark) -> Result<(), YamlError> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes <= self.limits.nodes {
+            return Ok(());
+        }
+        if let Some(error) = self.decode_error.take() {
+            return Err(error);
+        }
+        let limit = self.limits.nodes;
+        Err(YamlError::new(
+            format!("yaml: line {}: more than {limit} values, aliases counted: split the document", mark.line),
+            mark,
+        ))
+    }
+
+    /// go-yaml's guard against documents that are mostly aliases.
+    fn operate(&mut self, operations: u64, by_alias: u64, mark: Mark) {
+        self.operations = self.operations.saturating_add(operations);
+        self.alias_operations = self.alias_operations.saturating_add(by_alias);
+        if self.alias_operations > 100
+            && self.operations > 1000
+            && ratio(self.alias_operations, self.operations) > allowed_alias_ratio(self.operations)
+        {
+            self.fail("document contains excessive aliasing", mark);
+        }
+    }
+
+    /// Go's JSON encoder has no word for infinity, save in a key.
+    fn refuse_not_finite(&mut self, node: &Node) {
+        match &node.content {
+            Content::Float(value) if !value.is_finite() => {
+                let word = if value.is_nan() {
+                    "NaN"
+                } else if *value > 0.0 {
+                    "+Inf"
+                } else {
+                    "-Inf"
+                };
+                let message = format!("json: unsupported value: {word}");
+                self.json_error.get_or_insert(YamlError::new(message, node.mark));
+            }
+            Content::Seq(items) => items.iter().for_each(|item| self.refuse_not_finite(item)),
+            Content::Map(entries) => entries.iter().for_each(|(_, value)| self.refuse_not_finite(value)),
+            _ => {}
+        }
+    }
+
+    fn fail(&mut self, message: impl std::fmt::Display, mark: Mark) {
+        self.decode_error.get_or_insert_with(|| YamlError::decode(message, mark));
+    }
+}
+
+enum KeyText {
+    Text(String),
+    /// JSON has no such key; the text is the beginning of sigs.k8s.io/yaml's error.
+    Unsupported(String),
+    Invalid,
+}
+
+fn is_merge(scalar: &ScalarEvent) -> bool {
+    scalar.value == "<<" && (scalar.implicit || scalar.tag == MERGE_TAG)
+}
+
+/// Of entries with the same key the last one counts, at the place of the first.
+fn last_of_each(entries: Vec<(Key, Node)>) -> Vec<(Key, Node)> {
+    const FEW: usize = 12;
+    let doubled = if entries.len() <= FEW {
+        entries.iter().enumerate().any(|(at, (key, _))| entries[..at].iter().any(|(other, _)| other.text == key.text))
+    } else {
+        let mut seen = std::collections::HashSet::with_capacity(entries.len());
+        !entries.iter().all(|(key, _)| seen.insert(key.text.as_str()))
+    };
+    if !doubled {
+        return entries;
+    }
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(entries.len());
+    let mut kept: Vec<(Key, Node)> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if let Some(&place) = places.get(&entry.0.text) {
+            kept[place] = entry;
+        } else {
+            places.insert(entry.0.text.clone(), kept.len());
+            kept.push(entry);
+        }
+    }
+    kept
+}
+
+#[expect(clippy::cast_precision_loss, reason = "go-yaml compares floats")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    part as f64 / whole as f64
+}
+
+/// go-yaml's `allowedAliasRatio`: 99% up to 400,000 operations, falling to 10% at 4,000,000.
+#[expect(clippy::cast_precision_loss, reason = "go-yaml compares floats")]
+fn allowed_alias_ratio(operations: u64) -> f64 {
+    const LOW: u64 = 400_000;
+    const HIGH: u64 = 4_000_000;
+    match operations {
+        ..=LOW => 0.99,
+        HIGH.. => 0.10,
+        _ => 0.99 - 0.89 * ((operations - LOW) as f64 / (HIGH - LOW) as f64),
+    }
+}
+
+/// Bytes as Go's JSON encoder writes them: each byte that is not UTF-8 becomes U+FFFD.
+fn lossy(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    text
+}
