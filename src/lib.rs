@@ -23,3 +23,4 @@
 pub mod environment;
 pub mod helm;
 pub mod manifest;
+pub mod source;
