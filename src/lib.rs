@@ -24,3 +24,4 @@ pub mod environment;
 pub mod helm;
 pub mod manifest;
 pub mod source;
+pub mod schedule;

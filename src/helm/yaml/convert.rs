@@ -44,8 +44,10 @@ impl Node {
                 Value::List(List { list_type: ListType::Any, items: Rc::new(items) })
             }
             Content::Map(entries) => {
-                let entries: BTreeMap<_, _> =
-                    entries.iter().map(|(key, value)| (key.text.as_str().into(), value.to_entry(origin))).collect();
+                let entries: BTreeMap<_, _> = entries
+                    .iter()
+                    .map(|(key, value)| (key.text.as_str().into(), value.to_entry(origin)))
+                    .collect();
                 Value::Map(Map { map_type: MapType::Any, entries: Rc::new(RefCell::new(entries)) })
             }
         }
@@ -62,7 +64,10 @@ fn json_float(value: f64) -> Json {
     // Both bounds are exact in binary; beyond them an i64 cannot hold the number.
     const LOW: f64 = -9_223_372_036_854_775_808.0;
     const HIGH: f64 = 9_223_372_036_854_775_808.0;
-    #[expect(clippy::cast_possible_truncation, reason = "the number is within the bounds and has no fraction")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the number is within the bounds and has no fraction"
+    )]
     if value.fract() == 0.0 && (LOW..HIGH).contains(&value) && !(value == 0.0 && value.is_sign_negative()) {
         return Json::from(value as i64);
     }

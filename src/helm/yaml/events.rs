@@ -51,9 +51,12 @@ impl<'a> Events<'a> {
                 EventData::DocumentStart { .. } => Event::DocumentStart,
                 EventData::DocumentEnd { .. } => Event::DocumentEnd,
                 EventData::Alias { anchor } => Event::Alias(anchor),
-                EventData::Scalar { anchor, tag, value, plain_implicit, .. } => {
-                    Event::Scalar(ScalarEvent { anchor, tag: tag.unwrap_or_default(), value, implicit: plain_implicit })
-                }
+                EventData::Scalar { anchor, tag, value, plain_implicit, .. } => Event::Scalar(ScalarEvent {
+                    anchor,
+                    tag: tag.unwrap_or_default(),
+                    value,
+                    implicit: plain_implicit,
+                }),
                 EventData::SequenceStart { anchor, .. } => Event::SequenceStart { anchor },
                 EventData::SequenceEnd => Event::SequenceEnd,
                 EventData::MappingStart { anchor, .. } => Event::MappingStart { anchor },

@@ -60,7 +60,8 @@ fn go_float(value: f64) -> String {
 }
 
 fn quote(out: &mut String, text: &str, ascii: bool) {
-    if !ascii && !text.contains('`') && text.chars().all(|c| c == '\t' || !c.is_control() && c != '\u{feff}') {
+    if !ascii && !text.contains('`') && text.chars().all(|c| c == '\t' || !c.is_control() && c != '\u{feff}')
+    {
         // The sharp flag prefers a raw text where one is possible.
         let _ = write!(out, "`{text}`");
         return;

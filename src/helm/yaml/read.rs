@@ -134,7 +134,11 @@ impl<'a> Reader<'a> {
                 let entries = reader.entries(depth)?;
                 Ok(Node { content: Content::Map(last_of_each(entries)), mark })
             }),
-            Event::StreamEnd | Event::DocumentStart | Event::DocumentEnd | Event::SequenceEnd | Event::MappingEnd => {
+            Event::StreamEnd
+            | Event::DocumentStart
+            | Event::DocumentEnd
+            | Event::SequenceEnd
+            | Event::MappingEnd => {
                 Err(YamlError::decode("attempted to go past the end of stream; corrupted value?", mark))
             }
         }
@@ -162,7 +166,8 @@ impl<'a> Reader<'a> {
                     match text {
                         KeyText::Text(text) => entries.push((Key { text, mark }, value)),
                         KeyText::Unsupported(description) => {
-                            let message = format!("{description}, value: {}", go_syntax(&value.content, true));
+                            let message =
+                                format!("{description}, value: {}", go_syntax(&value.content, true));
                             self.json_error.get_or_insert(YamlError::new(message, mark));
                         }
                         KeyText::Invalid => {}
@@ -260,7 +265,9 @@ impl<'a> Reader<'a> {
             Content::Int(value) => value.to_string(),
             Content::Float(value) => format_float_key(*value),
             Content::Bool(value) => value.to_string(),
-            Content::Null => return KeyText::Unsupported("unsupported map key of type: %!s(<nil>), key: <nil>".into()),
+            Content::Null => {
+                return KeyText::Unsupported("unsupported map key of type: %!s(<nil>), key: <nil>".into());
+            }
             Content::Uint(value) => {
                 return KeyText::Unsupported(format!("unsupported map key of type: uint64, key: {value:#x}"));
             }
@@ -300,7 +307,10 @@ impl<'a> Reader<'a> {
         }
         let limit = self.limits.depth;
         Err(YamlError::new(
-            format!("yaml: line {}: more than {limit} collections inside each other: flatten the document", mark.line),
+            format!(
+                "yaml: line {}: more than {limit} collections inside each other: flatten the document",
+                mark.line
+            ),
             mark,
         ))
     }
@@ -315,7 +325,10 @@ impl<'a> Reader<'a> {
         }
         let limit = self.limits.nodes;
         Err(YamlError::new(
-            format!("yaml: line {}: more than {limit} values, aliases counted: split the document", mark.line),
+            format!(
+                "yaml: line {}: more than {limit} values, aliases counted: split the document",
+                mark.line
+            ),
             mark,
         ))
     }
@@ -372,7 +385,10 @@ fn is_merge(scalar: &ScalarEvent) -> bool {
 fn last_of_each(entries: Vec<(Key, Node)>) -> Vec<(Key, Node)> {
     const FEW: usize = 12;
     let doubled = if entries.len() <= FEW {
-        entries.iter().enumerate().any(|(at, (key, _))| entries[..at].iter().any(|(other, _)| other.text == key.text))
+        entries
+            .iter()
+            .enumerate()
+            .any(|(at, (key, _))| entries[..at].iter().any(|(other, _)| other.text == key.text))
     } else {
         let mut seen = std::collections::HashSet::with_capacity(entries.len());
         !entries.iter().all(|(key, _)| seen.insert(key.text.as_str()))

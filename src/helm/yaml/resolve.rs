@@ -1,6 +1,8 @@
 //! What a scalar's text means: go-yaml v2's `resolve.go`, YAML 1.1 with its own exceptions.
 
-use super::number::{looks_like_float, parse_binary, parse_float, parse_int, parse_pointed_float, parse_uint};
+use super::number::{
+    looks_like_float, parse_binary, parse_float, parse_int, parse_pointed_float, parse_uint,
+};
 use super::timestamp::is_timestamp;
 
 /// The prefix that `!!` stands for.
@@ -76,8 +78,12 @@ fn resolve_untagged(text: &str, timestamps: bool) -> Scalar {
 
 fn word(text: &str) -> Scalar {
     match text {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Scalar::Bool(true),
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Scalar::Bool(false),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+            Scalar::Bool(true)
+        }
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            Scalar::Bool(false)
+        }
         "~" | "null" | "Null" | "NULL" => Scalar::Null,
         ".nan" | ".NaN" | ".NAN" => Scalar::Float(f64::NAN),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Scalar::Float(f64::INFINITY),

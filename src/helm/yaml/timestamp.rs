@@ -51,7 +51,9 @@ fn clock(bytes: &[u8]) -> Option<&[u8]> {
 fn zone(bytes: &[u8]) -> bool {
     match bytes {
         [b'Z'] => true,
-        [b'+' | b'-', h1, h2, b':', m1, m2] if [h1, h2, m1, m2].iter().all(|digit| digit.is_ascii_digit()) => {
+        [b'+' | b'-', h1, h2, b':', m1, m2]
+            if [h1, h2, m1, m2].iter().all(|digit| digit.is_ascii_digit()) =>
+        {
             // Go lets an offset of 24 hours or 60 minutes pass.
             (h1 - b'0') * 10 + (h2 - b'0') <= 24 && (m1 - b'0') * 10 + (m2 - b'0') <= 60
         }
