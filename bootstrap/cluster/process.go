@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+const (
+	// An API server waits for the watches of its clients to end (20 s and more); a second SIGTERM after
+	// this long ends it at once.
+	patience = time.Second
+	// killAfter is what a component gets after the second signal.
+	killAfter = 20 * time.Second
+)
+
+// process is one running component.
+type process struct {
+	name    string
+	command *exec.Cmd
+	ended   chan struct{} // closed once the process is gone
+	result  error         // of Wait; to be read after ended
+}
+
+// startProcess runs a component with its output in NAME.log. It must be called on the thread that lives
+// as long as the program does: the kernel's parent-death signal is tied to the thread that forks.
+func startProcess(dir, name string, command []string, environment ...string) (*process, error) {
+	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{name: name, command: exec.Command(command[0], command[1:]...), ended: make(chan struct{})}
+	p.command.Dir = dir
+	p.command.Env = append(os.Environ(), environment...)
+	p.command.Stdout, p.command.Stderr = log, log
+	p.command.SysProcAttr = &syscall.SysProcAttr{
+		Setpgid:   true, // a Ctrl-C is for us alone: we stop the components in order
+		Pdeathsig: syscall.SIGKILL,
+	}
+	starting := p.command.Start()
+	if err := errors.Join(starting, log.Close()); err != nil {
+		return nil, fmt.Errorf("failed to start %s: %w", name, err)
+	}
+	go func() {
+		p.result = p.command.Wait()
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+func (p *process) pid() int { return p.command.Process.Pid }
+
+// stop ends the process, by force when it must, and waits until it is gone.
+func (p *process) stop() error {
+	for _, limit := range []time.Duration{patience, killAfter} {
+		if err := p.signal(syscall.SIGTERM); err != nil {
+			return err
+		}
+		select {
+		case <-p.ended:
+			return nil
+		case <-time.After(limit):
+		}
+	}
+	return errors.Join(fmt.Errorf("%s did not stop within %s and was killed", p.name, patience+killAfter), p.kill())
+}
+
+// kill ends the process as a crash would.
+func (p *process) kill() error {
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-p.ended
+	return nil
+}
+
+func (p *process) signal(signal syscall.Signal) error {
+	err := p.command.Process.Signal(signal)
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
