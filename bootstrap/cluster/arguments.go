@@ -37,17 +37,16 @@ func (o *options) program(name string) ([]string, error) {
 		return executable(filepath.Join(o.assets, assetNames[name]))
 	}
 	if name == kwok {
-		self, err := os.Executable()
+		here, err := os.Executable()
 		if err != nil {
 			return nil, err
 		}
-		return executable(filepath.Join(filepath.Dir(self), assetNames[kwok]))
+		return executable(filepath.Join(filepath.Dir(here), assetNames[kwok]))
 	}
 	if !hasComponents {
 		return nil, errors.New("this binary is a launcher without components: name a folder of them with --assets")
 	}
-	// Not the path: a newer build may have taken its place since.
-	return []string{"/proc/self/exe", name}, nil
+	return []string{self, name}, nil
 }
 
 func executable(path string) ([]string, error) {

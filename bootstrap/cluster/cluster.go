@@ -128,21 +128,20 @@ func (c *cluster) startAll() error {
 
 // startControllers starts what works on the API server, and waits until pods can be created and placed.
 func (c *cluster) startControllers(ctx context.Context) error {
-	for _, name := range []string{controllerManager, kubeScheduler} {
-		err := c.start(name)
-		if errors.Is(err, errAbsent) && c.plan.assets != "" {
-			fmt.Fprintf(os.Stderr, "no %s among the binaries: objects are stored, nothing works on them\n", assetNames[name])
-			continue
-		}
-		if err != nil {
-			return err
-		}
-	}
+	wanted := []string{controllerManager, kubeScheduler}
 	if c.plan.nodes > 0 {
 		if err := createSimulatedNodes(ctx, c.api, c.plan.nodes); err != nil {
 			return err
 		}
-		if err := c.start(kwok); err != nil {
+		wanted = append(wanted, kwok)
+	}
+	for _, name := range wanted {
+		err := c.start(name)
+		if errors.Is(err, errAbsent) && c.plan.assets != "" {
+			fmt.Fprintf(os.Stderr, "no %s in %s: %s\n", assetNames[name], c.plan.assets, withoutIt[name])
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -153,10 +152,17 @@ func (c *cluster) startControllers(ctx context.Context) error {
 	if err := c.api.wait(ctx, "/api/v1/namespaces/default/serviceaccounts/default"); err != nil {
 		return err
 	}
-	if c.plan.nodes > 0 {
+	if c.process(kwok) != nil {
 		return waitForNodes(ctx, c.api, c.plan.nodes)
 	}
 	return nil
+}
+
+// withoutIt tells what does not work where a folder of assets lacks a component.
+var withoutIt = map[string]string{
+	controllerManager: "no Deployment gets pods, no CronJob jobs, deleted namespaces stay, owned objects outlive their owners",
+	kubeScheduler:     "pods stay pending",
+	kwok:              "the simulated nodes run nothing, claims stay pending",
 }
 
 // start runs one component; its end, unless we stop it, is the cluster's end.

@@ -18,6 +18,9 @@ const (
 	killAfter = 20 * time.Second
 )
 
+// self is this very binary, even when a newer build has taken its place on disk since.
+const self = "/proc/self/exe"
+
 // process is one running component.
 type process struct {
 	name    string
@@ -34,6 +37,9 @@ func startProcess(dir, name string, command []string, environment ...string) (*p
 		return nil, err
 	}
 	p := &process{name: name, command: exec.Command(command[0], command[1:]...), ended: make(chan struct{})}
+	if command[0] == self {
+		p.command.Args[0] = "mooring-cluster" // what ps shows
+	}
 	p.command.Dir = dir
 	p.command.Env = append(os.Environ(), environment...)
 	p.command.Stdout, p.command.Stderr = log, log

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -82,11 +83,11 @@ func parseUp(args []string) (*options, error) {
 // makeAbsolute resolves paths against the caller's folder: the components run in the state directory.
 func (o *options) makeAbsolute() error {
 	if o.nodes > 0 && o.stages == "" {
-		self, err := os.Executable()
+		here, err := os.Executable()
 		if err != nil {
 			return err
 		}
-		o.stages = filepath.Join(filepath.Dir(self), "stages.yaml")
+		o.stages = filepath.Join(filepath.Dir(here), "stages.yaml")
 	}
 	for _, path := range []*string{&o.stages, &o.assets, &o.auditLog} {
 		if *path == "" {
@@ -188,7 +189,8 @@ func detach(dir string, args []string) error {
 	if err != nil {
 		return err
 	}
-	child := exec.Command("/proc/self/exe", append(append([]string{"up"}, args...), "--detach=false")...)
+	child := exec.Command(self, append(append([]string{"up"}, args...), "--detach=false")...)
+	child.Args[0] = "mooring-cluster" // what ps shows
 	child.Stderr = log
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	output, err := child.StdoutPipe()
@@ -198,6 +200,13 @@ func detach(dir string, args []string) error {
 	if err := errors.Join(child.Start(), log.Close()); err != nil {
 		return err
 	}
+	// Interrupted while it starts, nothing is to be left behind. A child that has ended meanwhile needs no signal.
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		<-interrupts
+		_ = child.Process.Signal(syscall.SIGTERM)
+	}()
 	line, reading := bufio.NewReader(output).ReadString('\n')
 	said, err := os.ReadFile(logPath)
 	if err != nil {
