@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v4/pkg/action"
+	bundle "helm.sh/helm/v4/pkg/chart/loader/archive"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	release "helm.sh/helm/v4/pkg/release/v1"
+)
+
+// chartFile is the Chart.yaml of the one-template chart that a table's case becomes.
+const chartFile = "apiVersion: v2\nname: case\nversion: 1.0.0\n"
+
+// recordTemplate renders the case's template as NOTES.txt, the one template whose text need not be YAML.
+func recordTemplate(c *templateCase) error {
+	files := []*bundle.BufferedFile{{Name: "Chart.yaml", Data: []byte(chartFile)}}
+	for _, part := range []struct{ section, file string }{
+		{"values", "values.yaml"},
+		{"helpers", "templates/_helpers.tpl"},
+		{"template", "templates/NOTES.txt"},
+	} {
+		if text, ok := c.get(part.section); ok {
+			files = append(files, &bundle.BufferedFile{Name: part.file, Data: []byte(text)})
+		}
+	}
+	notes, err := render(files)
+	shape, shaped := c.get("shape")
+	switch {
+	case err != nil && shaped:
+		return err
+	case err != nil:
+		c.setOutcome("error", err.Error())
+	case shaped:
+		if matched, err := regexp.MatchString("^(?:"+shape+")$", notes); err != nil || !matched {
+			return fmt.Errorf("%q has not the shape %q (%w)", notes, shape, err)
+		}
+	default:
+		c.setOutcome("expected", notes)
+	}
+	return nil
+}
+
+// render does what `helm template demo case` does, and returns the notes, which that command leaves out.
+func render(files []*bundle.BufferedFile) (string, error) {
+	chart, err := loader.LoadFiles(files)
+	if err != nil {
+		return "", err
+	}
+	install := action.NewInstall(action.NewConfiguration())
+	install.DryRunStrategy = action.DryRunClient
+	install.ReleaseName = "demo"
+	install.Namespace = "default"
+	install.Replace = true
+	released, err := install.Run(chart, map[string]any{})
+	if err != nil {
+		return "", err
+	}
+	v1, ok := released.(*release.Release)
+	if !ok {
+		return "", fmt.Errorf("a release of type %T", released)
+	}
+	return v1.Info.Notes, nil
+}
+
+// recordArchive runs `helm template` on the case's files, in a folder and a process of its own.
+func recordArchive(a *archive) error {
+	folder, err := os.MkdirTemp("", "oracle-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	files, err := a.files()
+	if err != nil {
+		return err
+	}
+	work := filepath.Join(folder, "work")
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		return err
+	}
+	for name, content := range files {
+		path := filepath.Join(work, name)
+		if !strings.HasPrefix(path, work+"/") {
+			return fmt.Errorf("%s climbs out of the case's folder", name)
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return err
+		}
+	}
+	return runHelm(a, folder, work)
+}
+
+func runHelm(a *archive, home, work string) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	arguments := slices.Concat([]string{"helm", "template"}, a.arguments())
+	command := exec.Command(program, arguments...)
+	command.Dir = work
+	// Nothing of the user's own Helm or cluster may show: no repositories, no plugins, no kubeconfig.
+	command.Env = []string{"HOME=" + home, "KUBECONFIG=/dev/null", "TZ=UTC"}
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	exitCode := ""
+	if err := command.Run(); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			return err
+		}
+		exitCode = fmt.Sprintf("%d\n", exit.ExitCode())
+	}
+	// The folder's name is the one thing that differs from run to run.
+	hide := strings.NewReplacer(work, "$WORK")
+	a.setOutcome(hide.Replace(stdout.String()), hide.Replace(stderr.String()), exitCode)
+	for _, text := range []string{stdout.String(), stderr.String()} {
+		if text != "" && !strings.HasSuffix(text, "\n") {
+			return fmt.Errorf("an output without a last end of line cannot be kept in this format: %q", text)
+		}
+	}
+	return nil
+}
