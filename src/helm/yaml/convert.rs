@@ -41,13 +41,11 @@ impl Node {
             Content::Str(value) => Value::Str(value.as_str().into()),
             Content::Seq(items) => {
                 let items = items.iter().map(|item| item.to_entry(origin)).collect();
-                Value::List(List { list_type: ListType::Any, items: Rc::new(items) })
+                Value::List(List::of(ListType::Any, items))
             }
             Content::Map(entries) => {
-                let entries: BTreeMap<_, _> = entries
-                    .iter()
-                    .map(|(key, value)| (key.text.as_str().into(), value.to_entry(origin)))
-                    .collect();
+                let entries: BTreeMap<_, _> =
+                    entries.iter().map(|(key, value)| (key.text.as_str().into(), value.to_entry(origin))).collect();
                 Value::Map(Map { map_type: MapType::Any, entries: Rc::new(RefCell::new(entries)) })
             }
         }
@@ -59,17 +57,18 @@ impl Node {
     }
 }
 
-/// A float as Go's JSON encoder writes it: `1e3` is `1000`.
+/// A float as Go's JSON encoder writes it: `1e3` is `1000`, and beyond 53 bits the shortest digits count.
 fn json_float(value: f64) -> Json {
-    // Both bounds are exact in binary; beyond them an i64 cannot hold the number.
-    const LOW: f64 = -9_223_372_036_854_775_808.0;
-    const HIGH: f64 = 9_223_372_036_854_775_808.0;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the number is within the bounds and has no fraction"
-    )]
-    if value.fract() == 0.0 && (LOW..HIGH).contains(&value) && !(value == 0.0 && value.is_sign_negative()) {
-        return Json::from(value as i64);
+    if value.fract() == 0.0 && value.abs() < 1e21 {
+        let digits = format!("{value}");
+        if digits != "-0"
+            && let Ok(integer) = digits.parse::<i64>()
+        {
+            return Json::from(integer);
+        }
+        if let Ok(integer) = digits.parse::<u64>() {
+            return Json::from(integer);
+        }
     }
     Number::from_f64(value).map_or(Json::Null, Json::Number)
 }

@@ -4,6 +4,7 @@
 //! it too. Each rule here that is not YAML's is one of theirs.
 
 mod convert;
+mod emit;
 mod error;
 mod events;
 mod gosyntax;
@@ -12,7 +13,9 @@ mod number;
 mod read;
 mod resolve;
 mod timestamp;
+mod write;
 
 pub use error::YamlError;
 pub use node::{Content, Key, Mark, Node};
 pub use read::{YamlLimits, parse, parse_documents};
+pub use write::{json_to_yaml, to_yaml, to_yaml_pretty};

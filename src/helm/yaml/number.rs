@@ -37,6 +37,15 @@ pub(super) fn parse_binary(text: &str) -> Option<i64> {
     if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
+/// Whether yaml.v3 alone reads a text as a number: a sign after `0o`.
+pub(super) fn parse_sized_octal(text: &str) -> bool {
+    let plain = text.replace('_', "");
+    let Some(digits) = plain.strip_prefix("0o").and_then(|rest| rest.strip_prefix(['+', '-'])) else {
+        return false;
+    };
+    parse_digits(digits, 8).is_some_and(|magnitude| i64::try_from(magnitude).is_ok())
+}
+
 fn parse_digits(text: &str, radix: u32) -> Option<u64> {
     if text.starts_with('+') { None } else { u64::from_str_radix(text, radix).ok() }
 }

@@ -1,0 +1,214 @@
+//! `toYaml` and `toYamlPretty`.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use serde_json::Value as Json;
+
+use super::emit::{Dialect, Emitter, natural_sort};
+use super::number::{format_float, parse_int, parse_uint};
+use super::{Mark, YamlError};
+use crate::helm::value::{List, ListType, Map, Value};
+
+/// Collections inside each other that are written; a map that holds itself ends here.
+const DEPTH: usize = 1000;
+
+/// The bytes of sigs.k8s.io/yaml's `Marshal`, the final newline included: `toYaml` before it trims.
+///
+/// The error's text is what `mustToYaml` reports: infinite numbers, control characters and keys over 1024 characters do
+/// not survive the way through JSON.
+pub fn to_yaml(value: &Value) -> Result<String, YamlError> {
+    let mut emitter = Emitter::new(Dialect::V2);
+    write_value(&mut emitter, value, DEPTH)?;
+    Ok(emitter.finish())
+}
+
+/// The bytes of yaml.v3's encoder with an indent of 2, the final newline included: `toYamlPretty` before it trims.
+pub fn to_yaml_pretty(value: &Value) -> Result<String, YamlError> {
+    let mut emitter = Emitter::new(Dialect::V3);
+    write_pretty(&mut emitter, value, DEPTH)?;
+    Ok(emitter.finish())
+}
+
+/// JSON in the form that `toYaml` gives it. Control characters are escaped instead of refused.
+pub fn json_to_yaml(value: &Json) -> String {
+    let mut emitter = Emitter::new(Dialect::V2);
+    write_json(&mut emitter, value);
+    emitter.finish()
+}
+
+fn write_value(emitter: &mut Emitter, value: &Value, depth: usize) -> Result<(), YamlError> {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(too_deep());
+    };
+    match value {
+        Value::Nil | Value::NoValue => emitter.word("null"),
+        Value::Bool(true) => emitter.word("true"),
+        Value::Bool(false) => emitter.word("false"),
+        Value::Int(value) | Value::Int64(value) => emitter.word(&value.to_string()),
+        Value::Float(value) => emitter.word(&json_number(*value)?),
+        Value::Str(text) => emitter.text(&through_json(text)?),
+        Value::List(List { list_type: ListType::Byte, items }) => {
+            let bytes: Vec<u8> = items.iter().filter_map(|item| byte(&item.value)).collect();
+            emitter.text(&base64::engine::general_purpose::STANDARD.encode(bytes));
+        }
+        Value::List(list) => {
+            return emitter.sequence(list.items.iter(), |emitter, item| write_value(emitter, &item.value, depth));
+        }
+        Value::Map(map) => {
+            return with_entries(map, Dialect::V2, |entries| {
+                for (key, _) in entries {
+                    check_key(key)?;
+                }
+                emitter.mapping(entries.iter().copied(), |emitter, value| write_value(emitter, value, depth))
+            });
+        }
+        Value::Object(object) => return write_value(emitter, &object.data(), depth),
+    }
+    Ok(())
+}
+
+fn write_pretty(emitter: &mut Emitter, value: &Value, depth: usize) -> Result<(), YamlError> {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(too_deep());
+    };
+    match value {
+        Value::Nil | Value::NoValue => emitter.word("null"),
+        Value::Bool(true) => emitter.word("true"),
+        Value::Bool(false) => emitter.word("false"),
+        Value::Int(value) | Value::Int64(value) => emitter.word(&value.to_string()),
+        Value::Float(value) => emitter.word(&format_float(*value)),
+        Value::Str(text) => emitter.text(text),
+        Value::List(list) => {
+            return emitter.sequence(list.items.iter(), |emitter, item| write_pretty(emitter, &item.value, depth));
+        }
+        Value::Map(map) => {
+            return with_entries(map, Dialect::V3, |entries| {
+                emitter.mapping(entries.iter().copied(), |emitter, value| write_pretty(emitter, value, depth))
+            });
+        }
+        Value::Object(object) => return write_pretty(emitter, &object.data(), depth),
+    }
+    Ok(())
+}
+
+fn write_json(emitter: &mut Emitter, value: &Json) {
+    // Nothing fails here: JSON has no infinite numbers and serde_json bounds the depth of what it reads.
+    let written: Result<(), std::convert::Infallible> = match value {
+        Json::Null => Ok(emitter.word("null")),
+        Json::Bool(value) => Ok(emitter.word(if *value { "true" } else { "false" })),
+        Json::Number(number) => Ok(match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(value), ..) => emitter.word(&value.to_string()),
+            (_, Some(value), _) => emitter.word(&value.to_string()),
+            (_, _, value) => emitter.word(&value.and_then(|value| json_number(value).ok()).unwrap_or_default()),
+        }),
+        Json::String(text) => Ok(emitter.text(text)),
+        Json::Array(items) => emitter.sequence(items.iter(), |emitter, item| {
+            write_json(emitter, item);
+            Ok(())
+        }),
+        Json::Object(map) => {
+            let mut entries: Vec<(&str, &Json)> = map.iter().map(|(key, value)| (key.as_str(), value)).collect();
+            natural_sort(&mut entries, Dialect::V2);
+            emitter.mapping(entries.into_iter(), |emitter, value| {
+                write_json(emitter, value);
+                Ok(())
+            })
+        }
+    };
+    let Ok(()) = written;
+}
+
+fn with_entries<T>(map: &Map, dialect: Dialect, write: impl FnOnce(&[(&str, &Value)]) -> T) -> T {
+    let entries = map.entries.borrow();
+    let mut sorted: Vec<(&str, &Value)> = entries.iter().map(|(key, entry)| (&**key, &entry.value)).collect();
+    natural_sort(&mut sorted, dialect);
+    write(&sorted)
+}
+
+fn byte(value: &Value) -> Option<u8> {
+    match value {
+        Value::Int(value) | Value::Int64(value) => u8::try_from(*value).ok(),
+        _ => None,
+    }
+}
+
+fn too_deep() -> YamlError {
+    YamlError::new(
+        format!("error marshaling into JSON: json: unsupported value: more than {DEPTH} collections inside each other"),
+        Mark::default(),
+    )
+}
+
+/// A float as JSON's text and then go-yaml turn it: integers without an exponent as far as 64 bits reach.
+fn json_number(value: f64) -> Result<String, YamlError> {
+    if !value.is_finite() {
+        let word = if value.is_nan() { "NaN" } else { ["-Inf", "+Inf"][usize::from(value > 0.0)] };
+        return Err(YamlError::new(
+            format!("error marshaling into JSON: json: unsupported value: {word}"),
+            Mark::default(),
+        ));
+    }
+    if value.fract() == 0.0 && value.abs() < 1e21 {
+        // Go and Rust both print the shortest digits, then zeros.
+        let digits = format!("{value}");
+        if let Some(integer) = parse_int(&digits) {
+            return Ok(integer.to_string());
+        }
+        if let Some(integer) = parse_uint(&digits) {
+            return Ok(integer.to_string());
+        }
+    }
+    Ok(format_float(value))
+}
+
+/// What becomes of a text on its way through JSON, which go-yaml reads back as a double-quoted YAML text: control
+/// characters that JSON does not escape are refused, and U+0085 is a line break to fold.
+fn through_json(text: &str) -> Result<Cow<'_, str>, YamlError> {
+    if text.bytes().all(|byte| byte < 0x7f) {
+        return Ok(Cow::Borrowed(text));
+    }
+    if text.chars().any(|c| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')) {
+        return Err(YamlError::decode("control characters are not allowed", Mark::default()));
+    }
+    if text.contains('\u{85}') { fold_breaks(text).map(Cow::Owned) } else { Ok(Cow::Borrowed(text)) }
+}
+
+fn fold_breaks(text: &str) -> Result<String, YamlError> {
+    let mut folded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find([' ', '\u{85}']) {
+        folded.push_str(&rest[..at]);
+        let end = rest[at..].find(|c| c != ' ' && c != '\u{85}').map_or(rest.len(), |length| at + length);
+        let run = &rest[at..end];
+        rest = &rest[end..];
+        match run.matches('\u{85}').count() {
+            0 => folded.push_str(run),
+            1 => folded.push(' '),
+            breaks => folded.extend(std::iter::repeat_n('\n', breaks - 1)),
+        }
+        let marker = rest.strip_prefix("---").or_else(|| rest.strip_prefix("..."));
+        if run.ends_with('\u{85}') && marker.is_some_and(|after| after.starts_with([' ', '\u{85}'])) {
+            return Err(YamlError::decode("found unexpected document indicator", Mark::default()));
+        }
+    }
+    folded.push_str(rest);
+    Ok(folded)
+}
+
+/// go-yaml reads no key that is longer than 1024 characters as JSON writes it, or that has a line break.
+fn check_key(key: &str) -> Result<(), YamlError> {
+    const LONGEST: usize = 1024;
+    const LONGEST_ESCAPE: usize = 6;
+    through_json(key)?;
+    let written = |c: char| match c {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..'\u{20}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => LONGEST_ESCAPE,
+        _ => 1,
+    };
+    let too_long = key.len() * LONGEST_ESCAPE > LONGEST && key.chars().map(written).sum::<usize>() + 2 > LONGEST;
+    if too_long || key.contains('\u{85}') {
+        return Err(YamlError::decode("did not find expected ',' or '}'", Mark::default()));
+    }
+    Ok(())
+}
