@@ -2,6 +2,7 @@
 # What the scripts of bootstrap/, the demo and the tests share. To be sourced, under bash -euo pipefail.
 #
 #   say.sh            words for people: progress, notes, errors with what to do
+#   progress.sh       long work told about while it goes on
 #   process.sh        background processes by pid, checked to be ours before anything is done to them
 #   prerequisites.sh  tools that must be there, installed where that can be done without asking
 #   build.sh          the cluster's binaries and the agent, built once into the cache
@@ -22,6 +23,8 @@ MOORING_STATE=${MOORING_STATE:-$MOORING_CACHE/local}
 
 # shellcheck source=bootstrap/lib/say.sh
 . "$BOOTSTRAP/lib/say.sh"
+# shellcheck source=bootstrap/lib/progress.sh
+. "$BOOTSTRAP/lib/progress.sh"
 # shellcheck source=bootstrap/lib/process.sh
 . "$BOOTSTRAP/lib/process.sh"
 # shellcheck source=bootstrap/lib/prerequisites.sh

@@ -11,12 +11,12 @@ usage() {
 Mooring on this machine: a real Kubernetes API server, a git remote, and the agent between them.
 
 Usage:
-  $me [run] [options]   start everything, say how to play with it, follow the agent's log.
-                               Ctrl-C ends it all; what was pushed and stored is kept for the next run
-  $me status            what runs, and where
-  $me kubectl ARGS      kubectl on this cluster, whatever your own kubeconfig says
-  $me down              end what --detach left running
-  $me reset             end it, and forget the cluster's data and the git remote
+  $me [options]        start everything, say how to play with it, follow the agent's log;
+                                    Ctrl-C ends it all; what was pushed and stored is kept for the next run
+  $me status           what runs, and where
+  $me kubectl ARGS     kubectl on this cluster, whatever your own kubeconfig says
+  $me down             end what --detach left running
+  $me reset            end it, and forget the cluster's data and the git remote
 
 Options:
   --detach               let it run on in the background
@@ -34,9 +34,9 @@ Variables: MOORING_CACHE (what was built), MOORING_STATE (data, git remote and l
 binary to use), KUBEBUILDER_ASSETS (a folder of kube-apiserver, etcd and kubectl to use).
 
 Examples:
-  $me                                              start, follow, end with Ctrl-C
-  $me --detach && $me kubectl get environments -A
-  $me --context kind-play                          the agent on a cluster that you have
+  $me                        start, follow, end with Ctrl-C
+  $me --detach               start; then: $me kubectl get environments -A
+  $me --context kind-play    the agent on a cluster that you have
 END
 }
 
@@ -53,9 +53,11 @@ parse() {
                 ;;
             --detach) detached=yes ;;
             --demo) demo=yes ;;
-            --context) use_context "${2:?--context needs a name}" && shift ;;
-            --environment) environment=${2:?--environment needs a name} && shift ;;
-            --from) from=$(cd -- "${2:?--from needs a folder}" && pwd) && shift ;;
+            --context | --environment | --from)
+                (($# > 1)) || fail "$1 needs a value" "$me --help"
+                parse_option "$1" "$2"
+                shift
+                ;;
             -h | --help | help)
                 usage
                 exit
@@ -66,10 +68,22 @@ parse() {
     done
 }
 
+# parse_option NAME VALUE
+parse_option() {
+    case $1 in
+        --context) use_context "$2" ;;
+        --environment) environment=$2 ;;
+        --from)
+            [[ -d $2/environments ]] || fail "--from $2: there is no folder $2/environments"
+            from=$(cd -- "$2" && pwd)
+            ;;
+    esac
+}
+
 # start_all: each part that does not run yet.
 start_all() {
     ensure_agent
-    say "starting the control plane"
+    say "starting the control plane${KUBE_CONTEXT:+: no, using the context $KUBE_CONTEXT}"
     start_cluster --simulated-node
     start_remote "$from"
     say "starting the agent on the environment $environment"
@@ -85,16 +99,15 @@ stop_all() {
 
 # show_how_to: what a newcomer does next.
 show_how_to() {
-    local kubeconfig="$me kubectl"
     cat <<END
 
 ${bold}Mooring keeps this cluster as git says.${plain}
 
   clone    git clone $REMOTE_URL lakehouse
   change   cd lakehouse; edit environments/$environment/environment.yaml; git commit -am 'feat: ...'; git push
-  look     $kubeconfig get environments -A
-           $kubeconfig get all -A
-  break    $kubeconfig -n lakehouse scale deployment NAME --replicas 7     and read below who did it
+  look     $me kubectl get environments -A
+           $me kubectl get all -A
+  break    $me kubectl -n lakehouse scale deployment NAME --replicas 7     and read below who did it
   health   http://127.0.0.1:$(<"$agent_port_file")/readyz, /metrics
   log      $agent_log
 END
@@ -203,6 +216,7 @@ if [[ -n $demo ]]; then exec "$here/demo.sh"; fi
 case $command in
     kubectl)
         find_cluster || fail "no cluster was started here yet" "$me starts it."
+        [[ -n ${KUBE_CONTEXT:-} ]] || cluster_is_running || fail "the cluster does not run" "$me starts it."
         run_kubectl "${kubectl_arguments[@]}"
         ;;
     *) "$command" ;;

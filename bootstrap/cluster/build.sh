@@ -38,35 +38,7 @@ content_digest() {
 
 # list_packages: those still to be compiled, into the staging folder; fetches the modules that lack.
 list_packages() {
-    go list "${flags[@]}" -deps -f '{{if .Stale}}{{.ImportPath}}{{end}}' "${packages[@]}" >"$staging/packages"
-}
-
-# with_progress WHAT TOTAL COMMAND...: runs it with its output in $log, and tells how far it is.
-with_progress() {
-    local what=$1 total=$2 began=$SECONDS every=15 told=0 ended=0
-    shift 2
-    [[ -t 2 ]] && every=1
-    "$@" >>"$log" 2>&1 9>&- &
-    worker=$!
-    while kill -0 "$worker" 2>/dev/null; do
-        if ((SECONDS - began >= told + every)); then
-            told=$((SECONDS - began))
-            say_progress "$what: ${told} s$(how_far "$total")"
-        fi
-        sleep 0.2
-    done
-    wait "$worker" || ended=$?
-    worker=''
-    say_progress
-    return "$ended"
-}
-
-# how_far TOTAL: packages done, and the latest name in the log: a module that is fetched, or a package.
-how_far() {
-    local latest
-    latest=$(tail -n 1 "$log" 2>/dev/null)
-    if (($1 > 0)); then printf ', %d of %d packages' "$(grep -cv '^go: \|^#' "$log" || true)" "$1"; fi
-    printf ', %s' "${latest#go: downloading }"
+    exec go list "${flags[@]}" -deps -f '{{if .Stale}}{{.ImportPath}}{{end}}' "${packages[@]}" >"$staging/packages"
 }
 
 # failed WHAT: shows what the log says besides names of packages.
@@ -80,12 +52,12 @@ build() {
     log=$MOORING_CACHE/$kind/build.log
     staging=$(mktemp -d "$MOORING_CACHE/$kind/.building.XXXXXX")
     : >"$log"
-    with_progress 'fetching modules' 0 list_packages || failed "failed to fetch the Go modules"
+    with_progress 'fetching modules' 0 "$log" list_packages || failed "failed to fetch the Go modules"
     total=$(grep -c . "$staging/packages" || true)
     rm "$staging/packages"
     if ((total > 1000)); then note "$total packages to compile: once, about 5 minutes on two cores"; fi
     : >"$log"
-    with_progress compiling "$total" go build -v "${flags[@]}" -o "$staging/" "${packages[@]}" ||
+    with_progress compiling "$total" "$log" go build -v "${flags[@]}" -o "$staging/" "${packages[@]}" ||
         failed "the control plane does not build"
     mv "$staging/cluster" "$staging/mooring-cluster"
     if [[ $kind == cluster ]]; then
@@ -100,9 +72,9 @@ build() {
 }
 
 # A build that is interrupted leaves neither its compiler nor its files.
-worker='' staging=''
+staging=''
 clean_up() {
-    if [[ -n $worker ]]; then kill "$worker" 2>/dev/null || true; fi
+    end_worker
     if [[ -n $staging ]]; then rm -rf "$staging"; fi
 }
 trap clean_up EXIT

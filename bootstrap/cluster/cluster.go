@@ -130,9 +130,6 @@ func (c *cluster) startAll() error {
 func (c *cluster) startControllers(ctx context.Context) error {
 	wanted := []string{controllerManager, kubeScheduler}
 	if c.plan.nodes > 0 {
-		if err := createSimulatedNodes(ctx, c.api, c.plan.nodes); err != nil {
-			return err
-		}
 		wanted = append(wanted, kwok)
 	}
 	for _, name := range wanted {
@@ -142,6 +139,11 @@ func (c *cluster) startControllers(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
+			return err
+		}
+	}
+	if c.process(kwok) != nil {
+		if err := createSimulatedNodes(ctx, c.api, c.plan.nodes); err != nil {
 			return err
 		}
 	}
@@ -162,7 +164,7 @@ func (c *cluster) startControllers(ctx context.Context) error {
 var withoutIt = map[string]string{
 	controllerManager: "no Deployment gets pods, no CronJob jobs, deleted namespaces stay, owned objects outlive their owners",
 	kubeScheduler:     "pods stay pending",
-	kwok:              "the simulated nodes run nothing, claims stay pending",
+	kwok:              "no simulated nodes, claims stay pending",
 }
 
 // start runs one component; its end, unless we stop it, is the cluster's end.

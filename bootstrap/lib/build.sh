@@ -17,9 +17,18 @@ ensure_agent() {
         return
     fi
     need_rust
-    local target=$MOORING_CACHE/target
-    [[ -x $target/release/mooring ]] || say "building the agent: some minutes the first time"
-    (cd "$CHECKOUT" && CARGO_TARGET_DIR=$target cargo build --release --locked --quiet --bin mooring) >&2 ||
-        fail "the agent does not build" "Its compiler's words are above."
+    local target=$MOORING_CACHE/target log=$MOORING_CACHE/cargo.log
+    mkdir -p "$MOORING_CACHE"
+    : >"$log"
+    # Every time: cargo knows in a moment whether something changed.
+    with_progress 'building the agent (some minutes the first time)' 0 "$log" cargo_build "$target" || {
+        grep -v '^ *\(Compiling\|Downloaded\|Downloading\)' "$log" | tail -n 40 >&2
+        fail "the agent does not build" "The whole output: $log"
+    }
     MOORING_BIN=$target/release/mooring
 }
+
+# cargo_build TARGET_FOLDER
+cargo_build() (
+    cd "$CHECKOUT" && CARGO_TARGET_DIR=$1 CARGO_TERM_COLOR=never exec cargo build --release --locked --bin mooring
+)

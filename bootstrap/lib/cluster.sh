@@ -23,7 +23,8 @@ start_cluster() {
     if cluster_is_running; then return; fi
     local assets=()
     if [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then assets=(--assets "$KUBEBUILDER_ASSETS"); fi
-    "$CLUSTER_BIN/mooring-cluster" up --dir "$MOORING_STATE/cluster" --detach "${assets[@]}" "$@" >/dev/null ||
+    # Descriptor 8 is the lock of the script: not to be kept by what outlives it.
+    "$CLUSTER_BIN/mooring-cluster" up --dir "$MOORING_STATE/cluster" --detach "${assets[@]}" "$@" >/dev/null 8>&- ||
         fail "the control plane does not start" "Its logs: $MOORING_STATE/cluster/*.log" \
             "If its data is damaged, '$(basename -- "$0") reset' begins anew."
 }

@@ -2,14 +2,15 @@
 # Background processes. A pid alone may be anybody's by the time that it is read, so a pid file holds
 # the pid and the process' start time, and nothing is done to a process whose start time differs.
 
-# start_time PID: in clock ticks after boot (field 22 of /proc/PID/stat); nothing when it is gone.
+# start_time PID: in clock ticks after boot (field 22 of /proc/PID/stat); nothing when it is gone, or dead
+# and not yet reaped.
 start_time() {
     local stat
     { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
     stat=${stat##*) } # the name before it, in parentheses, may hold anything
     # shellcheck disable=SC2086
     set -- $stat
-    printf '%s' "${20}"
+    [[ $1 == [ZX] ]] || printf '%s' "${20}"
 }
 
 # write_pid_file FILE PID

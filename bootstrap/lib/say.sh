@@ -29,10 +29,12 @@ fail() {
 # say_progress TEXT: one line that is written over on a terminal, and a line each time in a pipe (where
 # the caller calls seldom). say_progress alone ends the line.
 say_progress() {
+    local text=$*
     if [[ ! -t 2 ]]; then
-        if (($#)); then note "$*"; fi
-    elif (($#)); then
-        printf '\r\e[K    %s' "${dim}${*:0:$((${COLUMNS:-$(tput cols 2>/dev/null || echo 80)} - 6))}${plain}" >&2
+        if [[ -n $text ]]; then note "$text"; fi
+    elif [[ -n $text ]]; then
+        # Cut to the width: a line that wraps cannot be written over.
+        printf '\r\e[K    %s' "${dim}${text:0:$(($(tput cols 2>/dev/null || echo 80) - 6))}${plain}" >&2
     else
         printf '\r\e[K' >&2
     fi
