@@ -17,5 +17,5 @@ mod write;
 
 pub use error::YamlError;
 pub use node::{Content, Key, Mark, Node};
-pub use read::{YamlLimits, parse, parse_documents};
+pub use read::{DoubleKey, YamlLimits, parse, parse_documents, parse_strictly};
 pub use write::{json_to_yaml, to_yaml, to_yaml_pretty};

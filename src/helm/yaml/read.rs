@@ -44,6 +44,27 @@ pub fn parse_documents(text: &str, limits: &YamlLimits) -> Result<Vec<Node>, Yam
     Ok(documents)
 }
 
+/// A key that its mapping has already.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DoubleKey {
+    /// The later one.
+    pub key: Key,
+    /// Where the first one stands.
+    pub first: Mark,
+}
+
+/// Reads all documents of a text, and names the keys that stand twice in a mapping. [`parse`] takes the last of them, as Helm
+/// does; for files of our own that is an error.
+pub fn parse_strictly(text: &str, limits: &YamlLimits) -> Result<(Vec<Node>, Vec<DoubleKey>), YamlError> {
+    let mut reader = Reader::new(text, limits)?;
+    reader.doubles = Some(Vec::new());
+    let mut documents = Vec::new();
+    while let Some(node) = reader.document()? {
+        documents.push(node);
+    }
+    Ok((documents, reader.doubles.unwrap_or_default()))
+}
+
 /// What an anchor stands for.
 struct Anchored {
     /// `None` while the node is still being read: an alias to it would contain itself.
@@ -67,6 +88,8 @@ struct Reader<'a> {
     json_error: Option<YamlError>,
     /// Whether a float was read that JSON cannot hold.
     not_finite: bool,
+    /// The keys that were read twice, if anybody wants to know.
+    doubles: Option<Vec<DoubleKey>>,
 }
 
 impl<'a> Reader<'a> {
@@ -89,6 +112,7 @@ impl<'a> Reader<'a> {
             decode_error: None,
             json_error: None,
             not_finite: false,
+            doubles: None,
         })
     }
 
@@ -147,6 +171,7 @@ impl<'a> Reader<'a> {
     /// A mapping's entries in the order in which go-yaml sets them, doubles included.
     fn entries(&mut self, depth: usize) -> Result<Vec<(Key, Node)>, YamlError> {
         let mut entries = Vec::new();
+        let mut own: HashMap<String, Mark> = HashMap::new();
         loop {
             let (event, mark) = self.events.next()?;
             match event {
@@ -164,7 +189,16 @@ impl<'a> Reader<'a> {
                     let (event, at) = self.events.next()?;
                     let value = self.node(event, at, depth + 1)?;
                     match text {
-                        KeyText::Text(text) => entries.push((Key { text, mark }, value)),
+                        KeyText::Text(text) => {
+                            let key = Key { text, mark };
+                            if let Some(doubles) = &mut self.doubles {
+                                match own.get(&key.text) {
+                                    Some(&first) => doubles.push(DoubleKey { key: key.clone(), first }),
+                                    None => _ = own.insert(key.text.clone(), mark),
+                                }
+                            }
+                            entries.push((key, value));
+                        }
                         KeyText::Unsupported(description) => {
                             let message =
                                 format!("{description}, value: {}", go_syntax(&value.content, true));
