@@ -134,7 +134,7 @@ impl Address {
         }
     }
 
-    /// The host as a line of known_hosts names it.
+    /// The host as a line of `known_hosts` names it.
     pub(super) fn known_host(&self) -> String {
         match self.port {
             Some(port) if port != 22 => format!("[{}]:{port}", self.host),

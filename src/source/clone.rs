@@ -18,6 +18,7 @@ use git2::{Oid, Repository, RepositoryInitOptions};
 use sha2::{Digest as _, Sha256};
 
 use super::address::Address;
+use super::digest::hex;
 use super::error::SourceError;
 use super::tree::Tree;
 
@@ -45,7 +46,7 @@ impl Store {
     pub(super) fn open(state: &Path, remote: &Address) -> Result<Self, SourceError> {
         super::limits::set_library_limits();
         let digest = Sha256::digest(remote.to_string().as_bytes());
-        let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name = hex(&digest, 8);
         let (folder, lock) = Self::lock(&state.join("git"), &name)?;
         let mut generations = generations(&folder)?;
         generations.sort_unstable();

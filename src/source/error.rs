@@ -34,24 +34,8 @@ pub enum SourceError {
         hint: &'static str,
     },
     /// The ssh server's key is not the one in the file of known hosts, or is not in there at all.
-    #[error(
-        "the key of ssh server {host} {problem}; its fingerprint is {fingerprint}. If that is the one which the server's \
-         owner publishes, {remedy} this line in {file}:\n{line}"
-    )]
-    HostKey {
-        /// The host, with its port if that is not 22.
-        host: String,
-        /// `is not known` or `has changed`.
-        problem: &'static str,
-        /// `SHA256:...`, as ssh-keygen -l prints it.
-        fingerprint: String,
-        /// `put` or `replace the old one by`.
-        remedy: &'static str,
-        /// The file of known hosts.
-        file: PathBuf,
-        /// The line in known_hosts form.
-        line: String,
-    },
+    #[error(transparent)]
+    HostKey(Box<HostKeyError>),
     /// The server's TLS certificate is not trusted.
     #[error(
         "the TLS certificate of {remote} is not trusted ({reason}): if an authority of your own signed it, point \
@@ -177,13 +161,34 @@ pub enum SourceError {
     },
 }
 
+/// Why the key of an ssh server is not accepted, and the line that would change that.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "the key of ssh server {host} {problem}; its fingerprint is {fingerprint}. If that is the one which the server's \
+     owner publishes, {remedy} this line in {}:\n{line}", .file.display()
+)]
+pub struct HostKeyError {
+    /// The host, with its port if that is not 22.
+    pub host: String,
+    /// `is not known`, `has changed` or `is revoked there`.
+    pub problem: &'static str,
+    /// `SHA256:...`, as `ssh-keygen -l` prints it.
+    pub fingerprint: String,
+    /// `put`, or `replace the old one by`.
+    pub remedy: &'static str,
+    /// The file of known hosts.
+    pub file: PathBuf,
+    /// The line for that file.
+    pub line: String,
+}
+
 impl SourceError {
     /// A word for metrics: few and fixed.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Address { .. } => "address",
             Self::Credentials { .. } | Self::Refused { .. } => "credentials",
-            Self::HostKey { .. } | Self::Certificate { .. } => "identity",
+            Self::HostKey(_) | Self::Certificate { .. } => "identity",
             Self::Unreachable { .. } => "unreachable",
             Self::NoRepository { .. }
             | Self::Empty { .. }

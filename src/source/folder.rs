@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::manifest::{EntryKind, FileEntry, Files, FilesError};
 
+use super::digest::hex;
 use super::error::SourceError;
 use super::limits::ReadLimits;
 use super::paths;
@@ -79,6 +80,7 @@ impl Folder {
             entries: BTreeMap::new(),
             fresh: HashMap::new(),
             folders: HashSet::new(),
+            seen: 0,
             kept: 0,
         };
         let root = scan.folder.root.clone();
@@ -124,6 +126,7 @@ struct Scanner<'a> {
     entries: BTreeMap<String, Node>,
     fresh: HashMap<String, Known>,
     folders: HashSet<PathBuf>,
+    seen: usize,
     kept: usize,
 }
 
@@ -142,7 +145,8 @@ impl Scanner<'_> {
                 continue;
             }
             children.push((name, entry.path()));
-            if children.len() + self.entries.len() > limits.entries {
+            self.seen += 1;
+            if self.seen > limits.entries {
                 return Err(too_much(
                     &self.folder.root,
                     &format!("holds more than {} files and folders", limits.entries),
@@ -161,7 +165,7 @@ impl Scanner<'_> {
             }
             self.entries.insert(relative, node);
         }
-        Ok(hex(&digest.finalize()))
+        Ok(hex(&digest.finalize(), 20).into())
     }
 
     /// `None` for what is gone again, is ignored by git, or is neither file nor folder nor link.
@@ -366,12 +370,8 @@ fn blob_id(content: &[u8]) -> Arc<str> {
     match Oid::hash_object(ObjectType::Blob, content) {
         Ok(id) => id.to_string().into(),
         // Cannot fail for a blob; any digest of the content would do.
-        Err(_) => hex(&Sha256::digest(content)),
+        Err(_) => hex(&Sha256::digest(content), 20).into(),
     }
-}
-
-fn hex(bytes: &[u8]) -> Arc<str> {
-    bytes.iter().take(20).map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }
 
 fn too_much(path: &Path, what: &str) -> SourceError {

@@ -174,7 +174,7 @@ impl GitSource {
             match self.repack(clone, &tip, budget) {
                 Ok(smaller) => snapshot = smaller,
                 Err(error) => {
-                    tracing::warn!(%error, "the clone's packs could not be put together: going on with many")
+                    tracing::warn!(%error, "the clone's packs could not be put together: going on with many");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The keys of ssh servers, in OpenSSH's known_hosts form (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): plain, wildcard,
+//! The keys of ssh servers, in OpenSSH's `known_hosts` form (`man 8 sshd`): plain, wildcard,
 //! negated and hashed names, `@revoked`. Certificates (`@cert-authority`) are not read.
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use super::error::SourceError;
+use super::error::{HostKeyError, SourceError};
 
 /// The largest file read, in bytes.
 const FILE_LIMIT: u64 = 4 << 20;
@@ -28,16 +28,16 @@ pub(super) fn check(file: &Path, host: &str, key_type: &str, key: &[u8]) -> Resu
         Verdict::Known => return Ok(()),
         Verdict::Unknown => ("is not known", "put"),
         Verdict::Changed => ("has changed", "replace the old one by"),
-        Verdict::Revoked => ("is revoked there", "the server needs a new key before you put"),
+        Verdict::Revoked => ("is revoked there", "let the server have a new key, then put"),
     };
-    Err(SourceError::HostKey {
+    Err(SourceError::HostKey(Box::new(HostKeyError {
         host: host.to_owned(),
         problem,
         fingerprint: format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(Sha256::digest(key))),
         remedy,
         file: file.to_owned(),
         line: format!("{host} {key_type} {}", BASE64_STANDARD.encode(key)),
-    })
+    })))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,10 +169,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("known_hosts");
         let error = check(&file, "[h]:22022", "ssh-ed25519", KEY).unwrap_err();
-        let SourceError::HostKey { problem: "is not known", line, .. } = &error else { panic!("{error}") };
-        std::fs::write(&file, line).unwrap();
+        let SourceError::HostKey(unknown) = &error else { panic!("{error}") };
+        assert_eq!(unknown.problem, "is not known");
+        std::fs::write(&file, &unknown.line).unwrap();
         check(&file, "[h]:22022", "ssh-ed25519", KEY).unwrap();
         let error = check(&file, "[h]:22022", "ssh-ed25519", b"another key").unwrap_err();
-        assert!(matches!(error, SourceError::HostKey { problem: "has changed", .. }), "{error}");
+        assert!(
+            matches!(&error, SourceError::HostKey(changed) if changed.problem == "has changed"),
+            "{error}"
+        );
     }
 }

@@ -11,6 +11,7 @@
 mod address;
 mod clone;
 mod credentials;
+mod digest;
 mod error;
 mod folder;
 mod git;
@@ -38,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use address::Address;
 pub use credentials::{Credentials, SecretFrom, SecretText};
-pub use error::SourceError;
+pub use error::{HostKeyError, SourceError};
 pub use git::{Arrival, GitOptions};
 pub use limits::ReadLimits;
 pub use report::Failure;
@@ -165,5 +166,9 @@ fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(0.9 + f64::from(u16::try_from(random).unwrap_or(1000)) / 10_000.0)
 }
 
+#[cfg(test)]
+mod folder_tests;
+#[cfg(test)]
+mod http_tests;
 #[cfg(test)]
 mod tests;

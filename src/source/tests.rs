@@ -9,28 +9,28 @@ use super::*;
 use crate::manifest::{EntryKind, Files, FilesError};
 
 /// A bare remote that commits can be put into.
-struct Remote {
-    folder: TempDir,
-    repository: Repository,
+pub(super) struct Remote {
+    pub(super) folder: TempDir,
+    pub(super) repository: Repository,
 }
 
 impl Remote {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(folder.path().join("lake.git")).unwrap();
         Self { folder, repository }
     }
 
-    fn path(&self) -> std::path::PathBuf {
+    pub(super) fn path(&self) -> std::path::PathBuf {
         self.folder.path().join("lake.git")
     }
 
-    fn state(&self) -> std::path::PathBuf {
+    pub(super) fn state(&self) -> std::path::PathBuf {
         self.folder.path().join("state")
     }
 
     /// Commits exactly these files on top of `branch`.
-    fn commit(&self, branch: &str, files: &[(&str, &str)]) -> git2::Oid {
+    pub(super) fn commit(&self, branch: &str, files: &[(&str, &str)]) -> git2::Oid {
         self.commit_modes(
             branch,
             &files.iter().map(|(path, text)| (*path, *text, 0o100_644)).collect::<Vec<_>>(),
@@ -87,11 +87,11 @@ impl Remote {
     }
 }
 
-fn text(snapshot: &Snapshot, path: &str) -> String {
+pub(super) fn text(snapshot: &Snapshot, path: &str) -> String {
     String::from_utf8(snapshot.read(path).unwrap().to_vec()).unwrap()
 }
 
-fn packs(state: &Path) -> usize {
+pub(super) fn packs(state: &Path) -> usize {
     let mut count = 0;
     let mut open = vec![state.to_owned()];
     while let Some(folder) = open.pop() {
@@ -106,7 +106,7 @@ fn packs(state: &Path) -> usize {
     count
 }
 
-fn clone_of(state: &Path) -> std::path::PathBuf {
+pub(super) fn clone_of(state: &Path) -> std::path::PathBuf {
     let slot = std::fs::read_dir(state.join("git")).unwrap().flatten().next().unwrap().path();
     let mut clones: Vec<_> = std::fs::read_dir(slot).unwrap().flatten().map(|entry| entry.path()).collect();
     clones.retain(|path| path.is_dir());
@@ -380,7 +380,7 @@ fn waits_grow_after_failures_up_to_a_limit() {
     let waits: Vec<_> =
         [1, 2, 3, 9, 10, 1000].map(|attempts| retry_after(attempts, interval).as_secs()).into();
     assert_eq!(waits, [1, 2, 4, 256, 300, 300]);
-    assert_eq!(retry_after(99, Duration::from_secs(900)).as_secs(), 900);
+    assert_eq!(retry_after(99, Duration::from_mins(15)).as_secs(), 900);
     for _ in 0..1000 {
         let wait = jittered(Duration::from_secs(100)).as_secs_f64();
         assert!((90.0..=110.1).contains(&wait), "{wait}");

@@ -86,19 +86,19 @@ mod tests {
             let result = worker.run("r", "fetching", Duration::from_millis(1), hang).await;
             assert!(matches!(result, Err(SourceError::TimedOut { .. })));
         }
-        let refused = worker.run("r", "fetching", Duration::from_secs(60), || Ok(())).await;
+        let refused = worker.run("r", "fetching", Duration::from_mins(1), || Ok(())).await;
         assert!(matches!(refused, Err(SourceError::Hung { count: ABANDONED_LIMIT, .. })));
         drop(releases);
         while worker.abandoned.load(Ordering::Relaxed) > 0 {
             tokio::task::yield_now().await;
         }
-        worker.run("r", "fetching", Duration::from_secs(60), || Ok(())).await.unwrap();
+        worker.run("r", "fetching", Duration::from_mins(1), || Ok(())).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_thread_that_dies_is_an_error() {
         let result: Result<(), _> =
-            Worker::default().run("r", "fetching", Duration::from_secs(60), || panic!("on purpose")).await;
+            Worker::default().run("r", "fetching", Duration::from_mins(1), || panic!("on purpose")).await;
         assert!(matches!(result, Err(SourceError::Git { .. })));
     }
 }
