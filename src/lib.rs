@@ -24,4 +24,5 @@ pub mod environment;
 pub mod helm;
 pub mod manifest;
 pub mod source;
+pub mod telemetry;
 pub mod schedule;
