@@ -25,6 +25,7 @@ func recordTemplate(c *templateCase) error {
 	files := []*bundle.BufferedFile{{Name: "Chart.yaml", Data: []byte(chartFile)}}
 	for _, part := range []struct{ section, file string }{
 		{"values", "values.yaml"},
+		{"schema", "values.schema.json"},
 		{"helpers", "templates/_helpers.tpl"},
 		{"template", "templates/NOTES.txt"},
 	} {

@@ -23,7 +23,7 @@ type section struct {
 }
 
 // sectionNames in the order in which they are written. The template itself has no marker.
-var sectionNames = []string{"template", "helpers", "values", "shape", "expected", "error"}
+var sectionNames = []string{"template", "helpers", "values", "schema", "shape", "expected", "error"}
 
 func (c *templateCase) get(name string) (string, bool) {
 	for _, one := range c.sections {
