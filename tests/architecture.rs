@@ -1,0 +1,307 @@
+//! The floors of the house: who may know whom, and what a pure module must never hold.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+/// Floor 1 is pure, floor 2 does I/O, floor 3 composes both, floor 4 is the command line.
+const FLOORS: &[(u8, &[&str])] = &[
+    (1, &["manifest", "environment", "helm", "render", "schedule", "plan", "producer"]),
+    (2, &["source", "cluster", "serve"]),
+    (3, &["agent"]),
+    (4, &["cli", "main", "lib", "telemetry", "bin"]),
+];
+
+/// What would make a module of floor 1 impure: concurrency, a client, a clock, the file system, the machine.
+const IMPURE: &[&str] = &[
+    r"\basync\b",
+    r"\.await\b",
+    r"\b(tokio|futures|kube|git2|notify|axum|rdkafka|rustls|tracing_subscriber)::",
+    r"\bstd::(fs|net|env|process|thread)\b",
+    r"\b(SystemTime|Instant)\b",
+    r"\b(Timestamp|Zoned|Utc|Local)::now\b",
+    r"\b(thread_rng|OsRng|getrandom)\b",
+];
+
+/// Where floor 1 and floor 2 meet in one module: the producer's sinks write to Kafka.
+const FLOOR_TWO_FILES: &[&str] = &["src/producer/kafka.rs", "src/producer/sink.rs"];
+
+const MOST_LINES: usize = 600;
+
+#[test]
+fn every_module_has_a_floor() {
+    for entry in root().join("src").read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(
+            floor_of(name).is_some(),
+            "src/{name} has no floor: say in tests/architecture.rs which it is"
+        );
+    }
+}
+
+#[test]
+fn no_floor_imports_a_higher_one() {
+    let wrong = violations(|file, used| floor_of(used) > file.floor());
+    assert!(wrong.is_empty(), "a lower floor imports a higher one:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn helm_imports_nothing_of_the_project_but_manifest() {
+    let wrong = violations(|file, used| file.module() == "helm" && !["helm", "manifest"].contains(&used));
+    assert!(wrong.is_empty(), "helm is to stay a crate of its own one day:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn floor_one_holds_no_async_clock_client_or_file_system() {
+    let wrong: Vec<String> = sources("src")
+        .iter()
+        .filter(|file| file.floor() == Some(1))
+        .flat_map(|file| impurities(&file.code).into_iter().map(|found| format!("{}: {found}", file.name)))
+        .collect();
+    assert!(wrong.is_empty(), "floor 1 is pure, such things come in as arguments:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_file_is_longer_than_six_hundred_lines() {
+    let long: Vec<String> = ["src", "tests", "benches"]
+        .iter()
+        .flat_map(|folder| sources(folder))
+        .filter(|file| file.lines > MOST_LINES)
+        .map(|file| format!("{}: {} lines", file.name, file.lines))
+        .collect();
+    assert!(long.is_empty(), "split these by topic:\n{}", long.join("\n"));
+}
+
+#[test]
+fn the_scan_sees_imports_in_every_form() {
+    let used = |text: &str| project_modules(&code_of(text), 2);
+    assert_eq!(used("use crate::source::Revision;"), modules(&["source"]));
+    assert_eq!(
+        used("use crate::{plan::Plan, agent, helm::{yaml, chart}};"),
+        modules(&["plan", "agent", "helm"])
+    );
+    assert_eq!(used("fn f() { crate :: cluster\n::apply() }"), modules(&["cluster"]));
+    assert_eq!(used("use super::super::serve;"), modules(&["serve"]));
+    assert_eq!(used("use super::serve;"), modules(&[]));
+    assert_eq!(used("use mooring::agent;"), modules(&["agent"]));
+}
+
+#[test]
+fn the_scan_sees_impurities_in_every_form() {
+    assert_eq!(impurities(&code_of("use std::{fmt, fs};")).len(), 1);
+    assert_eq!(impurities(&code_of("let t = std::time::Instant::now();")).len(), 1);
+    assert_eq!(impurities(&code_of("let c = kube :: Client::x();")).len(), 1);
+    assert_eq!(impurities(&code_of("let t = jiff::Timestamp::now();")).len(), 1);
+    assert_eq!(impurities(&code_of("fn kubectl(instant: Timestamp) {}")).len(), 0);
+}
+
+#[test]
+fn the_scan_ignores_comments_strings_and_tests() {
+    let code = code_of(concat!(
+        "// crate::agent\n/* crate::cli /* nested */ std::fs */ let s = \"crate::serve \\\" std::fs\";\n",
+        "let r = r#\"tokio::\"#; let c = '\"'; let l: &'static str = x;\n",
+        "#[cfg(test)]\nmod tests { use crate::agent; fn f() { std::fs::read(\"}\") } }\nuse crate::plan;"
+    ));
+    assert_eq!(project_modules(&code, 1), modules(&["plan"]));
+    assert_eq!(impurities(&code), Vec::<String>::new());
+}
+
+/// A source file, its code without comments, the content of strings, and test modules.
+struct Source {
+    name: String,
+    code: String,
+    lines: usize,
+}
+
+impl Source {
+    /// The module of `src/` that the file belongs to.
+    fn module(&self) -> &str {
+        let inside = self.name.strip_prefix("src/").unwrap_or(&self.name);
+        inside.split(['/', '.']).next().unwrap_or_default()
+    }
+
+    fn floor(&self) -> Option<u8> {
+        if FLOOR_TWO_FILES.contains(&self.name.as_str()) { Some(2) } else { floor_of(self.module()) }
+    }
+
+    /// How many `super` lead from the file's module to the crate's root.
+    fn depth(&self) -> usize {
+        let parts = self.name.split('/').count() - 1;
+        if self.name.ends_with("/mod.rs") { parts - 1 } else { parts }
+    }
+}
+
+fn floor_of(module: &str) -> Option<u8> {
+    FLOORS.iter().find(|(_, modules)| modules.contains(&module)).map(|(floor, _)| *floor)
+}
+
+/// Each use of another module of the project of which the rule says that it is wrong.
+fn violations(wrong: impl Fn(&Source, &str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in sources("src") {
+        for used in project_modules(&file.code, file.depth()) {
+            if wrong(&file, &used) {
+                found.push(format!("{} uses {used}", file.name));
+            }
+        }
+    }
+    found
+}
+
+/// The project's modules that the code names by `crate::`, `mooring::` or enough `super::`.
+fn project_modules(code: &str, depth: usize) -> BTreeSet<String> {
+    ["crate::".to_owned(), "mooring::".to_owned(), "super::".repeat(depth)]
+        .iter()
+        .flat_map(|prefix| heads_after(code, prefix))
+        .filter(|name| floor_of(name).is_some())
+        .collect()
+}
+
+fn modules(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// The first names of all paths behind the prefix, of each member where a group follows.
+fn heads_after(code: &str, prefix: &str) -> Vec<String> {
+    let mut heads = Vec::new();
+    for (at, _) in code.match_indices(prefix) {
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+            continue;
+        }
+        let rest = &code[at + prefix.len()..];
+        let Some(group) = rest.strip_prefix('{') else {
+            heads.push(identifier(rest));
+            continue;
+        };
+        let mut level = 0;
+        let mut begins = true;
+        for (index, c) in group.char_indices() {
+            match c {
+                '{' => level += 1,
+                '}' if level == 0 => break,
+                '}' => level -= 1,
+                ',' if level == 0 => begins = true,
+                c if begins && level == 0 && !c.is_whitespace() => {
+                    heads.push(identifier(&group[index..]));
+                    begins = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    heads
+}
+
+fn identifier(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+fn impurities(code: &str) -> Vec<String> {
+    let grouped: String =
+        heads_after(code, "std::").iter().fold(String::new(), |all, head| all + "\nstd::" + head + ";");
+    let ungrouped = Regex::new(r"\bstd::").unwrap().replace_all(code, "").into_owned() + &grouped;
+    IMPURE
+        .iter()
+        .filter_map(|pattern| {
+            Regex::new(pattern).unwrap().find(&ungrouped).map(|found| found.as_str().to_owned())
+        })
+        .collect()
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All Rust files below the folder that are not test modules of their own.
+fn sources(folder: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    collect(&root().join(folder), &mut found);
+    found
+}
+
+fn collect(folder: &Path, found: &mut Vec<Source>) {
+    let Ok(entries) = folder.read_dir() else { return };
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if name.ends_with(".rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let is_test =
+                name.starts_with("src/") && (name.contains("/tests/") || name.ends_with("/tests.rs"));
+            let code = if is_test { String::new() } else { code_of(&text) };
+            found.push(Source { name, code, lines: text.lines().count() });
+        }
+    }
+}
+
+/// The text without comments, the content of strings, test modules, and blanks around `::`.
+fn code_of(text: &str) -> String {
+    let without_tests = drop_tests(&blank(text));
+    Regex::new(r"\s*::\s*").unwrap().replace_all(&without_tests, "::").into_owned()
+}
+
+/// Comments become a blank, strings `""`.
+fn blank(text: &str) -> String {
+    let token = Regex::new(concat!(
+        r#"(?s)(?P<line>//[^\n]*)|(?P<block>/\*)|(?P<raw>\bb?r(?P<hashes>#*)")|"#,
+        r#"(?P<string>"(?:\\.|[^"\\])*")|(?P<char>'(?:\\[^\n]{1,9}?|[^'\\])')"#
+    ))
+    .unwrap();
+    let mut code = String::new();
+    let mut at = 0;
+    while let Some(found) = token.captures_at(text, at) {
+        let whole = found.get(0).unwrap();
+        code.push_str(&text[at..whole.start()]);
+        at = if found.name("block").is_some() {
+            end_of_block(text, whole.end())
+        } else if let Some(hashes) = found.name("hashes") {
+            let end = format!("\"{}", hashes.as_str());
+            text[whole.end()..].find(&end).map_or(text.len(), |length| whole.end() + length + end.len())
+        } else {
+            whole.end()
+        };
+        code.push_str(if found.name("string").or(found.name("raw")).is_some() { "\"\"" } else { " " });
+    }
+    code + &text[at..]
+}
+
+/// Block comments nest.
+fn end_of_block(text: &str, mut at: usize) -> usize {
+    let edge = Regex::new(r"/\*|\*/").unwrap();
+    let mut level = 1;
+    while level > 0 {
+        let Some(found) = edge.find_at(text, at) else { return text.len() };
+        if found.as_str() == "/*" {
+            level += 1;
+        } else {
+            level -= 1;
+        }
+        at = found.end();
+    }
+    at
+}
+
+fn drop_tests(code: &str) -> String {
+    let test = Regex::new(r"#\[cfg\(test\)\]\s*(?:#\[[^\]]*\]\s*)*(?:pub(?:\([a-z]+\))?\s+)?mod\s+\w+\s*\{")
+        .unwrap();
+    let mut kept = String::new();
+    let mut at = 0;
+    while let Some(found) = test.find_at(code, at) {
+        kept.push_str(&code[at..found.start()]);
+        let mut level = 1;
+        let length = code[found.end()..].find(|c| {
+            level += match c {
+                '{' => 1,
+                '}' => -1,
+                _ => 0,
+            };
+            level == 0
+        });
+        at = length.map_or(code.len(), |length| found.end() + length + 1);
+    }
+    kept + &code[at..]
+}
