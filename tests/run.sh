@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# Every check and every test of this repository, for people and for continuous integration.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+# shellcheck source=bootstrap/lib.sh
+. bootstrap/lib.sh
+
+usage() {
+    cat <<END
+Every check and every test of this repository.
+
+Usage: tests/run.sh [CLASS...]
+
+Classes, in the order in which they run; without a name, all but the last:
+  lint      formatting, commit messages, shellcheck, gofmt and go vet, clippy, docs, the floors of the house
+  unit      the tests in src/, in bootstrap/cluster, and in the documentation
+  golden    rendering against what the real Helm wrote, cron against robfig/cron
+  cluster   the agent against a real Kubernetes control plane on loopback
+  demo      bootstrap/local.sh --demo, the whole story
+  oracle    records the golden cases again with the real Helm, and fails where one changed (builds Helm: 8 minutes once)
+
+What is built and logged is kept in ${MOORING_CACHE/#$HOME/\~} (MOORING_CACHE).
+END
+}
+
+readonly default_classes=(lint unit golden cluster demo)
+readonly all_classes=("${default_classes[@]}" oracle)
+readonly logs=$MOORING_CACHE/test-logs
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$MOORING_CACHE/target} CARGO_TERM_COLOR=never
+# A build of Go that notes its git state would differ in every checkout.
+export GOFLAGS=-buildvcs=false
+
+class=''
+declare -A passed=() failed=()
+builder='' # pid of the control plane's build
+
+# step NAME COMMAND...: one check. Its output goes to a log; of a failure, the end of it is shown.
+step() {
+    local name=$1 began=$SECONDS ended=0 log
+    shift
+    log=$logs/$class-${name// /-}.log
+    say "$class: $name"
+    "$@" >"$log" 2>&1 </dev/null || ended=$?
+    count "$log" "$ended"
+    if ((ended == 0)); then
+        note "ok, $((SECONDS - began)) s"
+        return
+    fi
+    tail -n 60 "$log" | sed 's/^/    /' >&2
+    warn "$class: $name failed after $((SECONDS - began)) s; all of its output: $log"
+}
+
+# count LOG STATUS: adds what a run of cargo's tests says of itself; any other check counts as one test.
+count() {
+    local line ok=0 bad=0
+    while read -r line; do
+        [[ $line =~ ([0-9]+)\ passed\;\ ([0-9]+)\ failed ]] || continue
+        ok=$((ok + BASH_REMATCH[1]))
+        bad=$((bad + BASH_REMATCH[2]))
+    done < <(grep -a '^test result: ' "$1" || true)
+    # A check without such lines, or one that failed otherwise: it did not build, or it crashed.
+    if (($2 == 0 && ok == 0 && bad == 0)); then ok=1; fi
+    if (($2 != 0 && bad == 0)); then bad=1; fi
+    passed[$class]=$((${passed[$class]:-0} + ok))
+    failed[$class]=$((${failed[$class]:-0} + bad))
+}
+
+run_lint() {
+    need_rust
+    need_packages shellcheck:shellcheck npm:npm node:nodejs go:golang-go
+    step 'rust formatting' cargo fmt --check
+    step 'go formatting' check_gofmt
+    step 'shell scripts' check_shell
+    step 'commit messages' check_commits
+    step clippy cargo clippy --locked --all-targets -- -D warnings
+    RUSTDOCFLAGS='-D warnings' step documentation cargo doc --locked --no-deps --document-private-items
+    step 'floors of the house' cargo test --locked --test architecture
+    step 'go vet' check_go_vet
+}
+
+# tracked PATTERN...: files of the checkout, those not committed yet included.
+tracked() { git ls-files --cached --others --exclude-standard -- "$@"; }
+
+check_shell() {
+    local files
+    mapfile -t files < <(tracked '*.sh' .ci/run)
+    shellcheck --external-sources "${files[@]}"
+}
+
+check_gofmt() {
+    local files unformatted
+    mapfile -t files < <(tracked '*.go')
+    unformatted=$(gofmt -l "${files[@]}") || return
+    if [[ -n $unformatted ]]; then
+        printf 'gofmt -w %s\n' "$unformatted"
+        return 1
+    fi
+}
+
+# The launcher's flavour compiles in seconds; the rest of the module is vetted by its own build's compiler.
+check_go_vet() {
+    go -C bootstrap/cluster vet -tags=launcher ./... &&
+        go -C tests/golden/cron-oracle vet ./...
+}
+
+# check_commits: every commit of the branch, as .husky/commit-msg checks each new one.
+check_commits() {
+    local tool
+    tool=$MOORING_CACHE/commitlint/$(cat package.json package-lock.json | sha256sum | cut -c 1-16)
+    if [[ ! -e $tool/ready ]]; then
+        mkdir -p "$tool" && cp package.json package-lock.json commitlint.config.js "$tool/" || return
+        (cd "$tool" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) || return
+        touch "$tool/ready"
+    fi
+    cp commitlint.config.js "$tool/" || return
+    "$tool/node_modules/.bin/commitlint" --config "$tool/commitlint.config.js" --to HEAD
+}
+
+run_unit() {
+    need_rust
+    need_go
+    step 'library and program' cargo test --locked --lib --bins
+    step 'examples in the documentation' cargo test --locked --doc
+    step 'local control plane' go -C bootstrap/cluster test -tags=launcher ./...
+}
+
+run_golden() {
+    need_rust
+    step 'helm and cron' cargo test --locked --test golden --test cron
+}
+
+# start_building: the control plane, beside what needs no cluster; its compiler gives way to ours.
+start_building() {
+    need_linux
+    need_go
+    nice -n 5 bootstrap/cluster/build.sh >"$logs/cluster-bin" 2>"$logs/cluster-build.log" </dev/null &
+    builder=$!
+}
+
+# finish_building: sets CLUSTER_BIN.
+finish_building() {
+    local ended=0
+    wait "$builder" || ended=$?
+    builder=''
+    cat "$logs/cluster-build.log"
+    return "$ended"
+}
+
+# What of the cluster's tests must be built is built while the control plane is, too.
+run_cluster() {
+    need_rust
+    step 'build the tests' cargo test --locked --test cluster --no-run
+    step 'build the control plane' finish_building
+    MOORING_CLUSTER_BIN=$(<"$logs/cluster-bin")
+    export MOORING_CLUSTER_BIN
+    step 'agent and control plane' cargo test --locked --test cluster
+}
+
+# The demo in a state of its own, with the program that the tests were built with.
+run_demo() {
+    need_rust
+    step 'build the program' cargo build --locked --bin mooring
+    if [[ -n $builder ]]; then step 'build the control plane' finish_building; fi
+    demo_state=$(mktemp -d)
+    MOORING_STATE=$demo_state MOORING_BIN=$CARGO_TARGET_DIR/debug/mooring step 'the story' bootstrap/local.sh --demo
+    rm -rf -- "$demo_state"
+}
+
+# Helm's own packages are built here, and nowhere else.
+run_oracle() {
+    need_go
+    step "helm's cases" go -C tests/golden/oracle run . check
+    step 'go vet' go -C tests/golden/oracle vet ./...
+    step "robfig's cases" check_cron_cases
+}
+
+check_cron_cases() { go -C tests/golden/cron-oracle run . | diff - tests/golden/cron/cases.jsonl; }
+
+clean_up() {
+    if [[ -n $builder ]]; then kill "$builder" 2>/dev/null || true; fi
+    if [[ -n ${demo_state:-} ]]; then rm -rf -- "$demo_state"; fi
+}
+
+# summary: totals in the words of cargo's tests, one line a class; fails when anything did.
+summary() {
+    local one ok=0 bad=0 word
+    printf '\n'
+    for one in "$@"; do
+        word=ok
+        if ((failed[$one] > 0)); then word=FAILED; fi
+        printf '%-8s test result: %s. %d passed; %d failed\n' "$one" "$word" "${passed[$one]}" "${failed[$one]}"
+        ok=$((ok + passed[$one]))
+        bad=$((bad + failed[$one]))
+    done
+    printf '%d passed, %d failed\n' "$ok" "$bad"
+    ((bad == 0))
+}
+
+classes=()
+for argument in "$@"; do
+    case $argument in
+        -h | --help | help)
+            usage
+            exit
+            ;;
+        *) [[ " ${all_classes[*]} " == *" $argument "* ]] || fail "no such class: $argument" "tests/run.sh --help" ;;
+    esac
+    classes+=("$argument")
+done
+((${#classes[@]})) || classes=("${default_classes[@]}")
+
+mkdir -p "$logs"
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+[[ " ${classes[*]} " != *' cluster '* && " ${classes[*]} " != *' demo '* ]] || start_building
+for class in "${classes[@]}"; do "run_$class"; done
+summary "${classes[@]}"
