@@ -20,9 +20,15 @@
 //!                                                 health · report     logs, events, status, metrics
 //! ```
 
+pub mod agent;
+pub mod cli;
+pub mod cluster;
 pub mod environment;
 pub mod helm;
 pub mod manifest;
+pub mod plan;
+pub mod render;
+pub mod schedule;
+pub mod serve;
 pub mod source;
 pub mod telemetry;
-pub mod schedule;

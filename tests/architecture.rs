@@ -1,5 +1,7 @@
 //! The floors of the house: who may know whom, and what a pure module must never hold.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

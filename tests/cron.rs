@@ -1,5 +1,7 @@
 //! The cron dialect against what robfig/cron itself answered (`tests/golden/cron-oracle` says how that was recorded).
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use jiff::Timestamp;
 use mooring::schedule::{Schedule, zone};
 use serde::Deserialize;

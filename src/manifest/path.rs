@@ -128,7 +128,7 @@ impl fmt::Display for FieldPath {
         for (index, element) in self.0.iter().enumerate() {
             match element {
                 PathElement::Field(name) if name.contains(['.', '[', ']', ' ', '/']) => {
-                    write!(f, "[{name}]")?
+                    write!(f, "[{name}]")?;
                 }
                 PathElement::Field(name) if index == 0 => f.write_str(name)?,
                 PathElement::Field(name) => write!(f, ".{name}")?,

@@ -44,8 +44,10 @@ impl Node {
                 Value::List(List::of(ListType::Any, items))
             }
             Content::Map(entries) => {
-                let entries: BTreeMap<_, _> =
-                    entries.iter().map(|(key, value)| (key.text.as_str().into(), value.to_entry(origin))).collect();
+                let entries: BTreeMap<_, _> = entries
+                    .iter()
+                    .map(|(key, value)| (key.text.as_str().into(), value.to_entry(origin)))
+                    .collect();
                 Value::Map(Map { map_type: MapType::Any, entries: Rc::new(RefCell::new(entries)) })
             }
         }

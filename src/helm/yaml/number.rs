@@ -134,7 +134,7 @@ fn format_general(scientific: &str) -> String {
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
-    if exponent < -4 || exponent >= 6 {
+    if !(-4..6).contains(&exponent) {
         let mark = if exponent < 0 { '-' } else { '+' };
         return format!("{sign}{mantissa}e{mark}{:02}", exponent.abs());
     }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::emit::{Dialect, Emitter, natural_sort};
 use super::number::{format_float, parse_int, parse_uint};
 use super::{Mark, YamlError};
-use crate::helm::value::{List, ListType, Map, Value};
+use crate::helm::value::{ListType, Map, Value};
 
 /// Collections inside each other that are written; a map that holds itself ends here.
 const DEPTH: usize = 1000;
@@ -48,12 +48,16 @@ fn write_value(emitter: &mut Emitter, value: &Value, depth: usize) -> Result<(),
         Value::Int(value) | Value::Int64(value) => emitter.word(&value.to_string()),
         Value::Float(value) => emitter.word(&json_number(*value)?),
         Value::Str(text) => emitter.text(&through_json(text)?),
-        Value::List(List { list_type: ListType::Byte, items }) => {
-            let bytes: Vec<u8> = items.iter().filter_map(|item| byte(&item.value)).collect();
+        Value::Uint(value) => emitter.word(&value.to_string()),
+        Value::Byte(value) => emitter.word(&value.to_string()),
+        Value::List(list) if list.nil => emitter.word("null"),
+        Value::List(list) if list.list_type == ListType::Byte => {
+            let bytes: Vec<u8> = list.items.iter().filter_map(|item| byte(&item.value)).collect();
             emitter.text(&base64::engine::general_purpose::STANDARD.encode(bytes));
         }
         Value::List(list) => {
-            return emitter.sequence(list.items.iter(), |emitter, item| write_value(emitter, &item.value, depth));
+            return emitter
+                .sequence(list.items.iter(), |emitter, item| write_value(emitter, &item.value, depth));
         }
         Value::Map(map) => {
             return with_entries(map, Dialect::V2, |entries| {
@@ -63,7 +67,7 @@ fn write_value(emitter: &mut Emitter, value: &Value, depth: usize) -> Result<(),
                 emitter.mapping(entries.iter().copied(), |emitter, value| write_value(emitter, value, depth))
             });
         }
-        Value::Object(object) => return write_value(emitter, &object.data(), depth),
+        Value::Object(object) => return write_value(emitter, &object.json(), depth),
     }
     Ok(())
 }
@@ -77,17 +81,20 @@ fn write_pretty(emitter: &mut Emitter, value: &Value, depth: usize) -> Result<()
         Value::Bool(true) => emitter.word("true"),
         Value::Bool(false) => emitter.word("false"),
         Value::Int(value) | Value::Int64(value) => emitter.word(&value.to_string()),
+        Value::Uint(value) => emitter.word(&value.to_string()),
+        Value::Byte(value) => emitter.word(&value.to_string()),
         Value::Float(value) => emitter.word(&format_float(*value)),
         Value::Str(text) => emitter.text(text),
         Value::List(list) => {
-            return emitter.sequence(list.items.iter(), |emitter, item| write_pretty(emitter, &item.value, depth));
+            return emitter
+                .sequence(list.items.iter(), |emitter, item| write_pretty(emitter, &item.value, depth));
         }
         Value::Map(map) => {
             return with_entries(map, Dialect::V3, |entries| {
                 emitter.mapping(entries.iter().copied(), |emitter, value| write_pretty(emitter, value, depth))
             });
         }
-        Value::Object(object) => return write_pretty(emitter, &object.data(), depth),
+        Value::Object(object) => return write_pretty(emitter, &object.json(), depth),
     }
     Ok(())
 }
@@ -95,20 +102,35 @@ fn write_pretty(emitter: &mut Emitter, value: &Value, depth: usize) -> Result<()
 fn write_json(emitter: &mut Emitter, value: &Json) {
     // Nothing fails here: JSON has no infinite numbers and serde_json bounds the depth of what it reads.
     let written: Result<(), std::convert::Infallible> = match value {
-        Json::Null => Ok(emitter.word("null")),
-        Json::Bool(value) => Ok(emitter.word(if *value { "true" } else { "false" })),
-        Json::Number(number) => Ok(match (number.as_i64(), number.as_u64(), number.as_f64()) {
-            (Some(value), ..) => emitter.word(&value.to_string()),
-            (_, Some(value), _) => emitter.word(&value.to_string()),
-            (_, _, value) => emitter.word(&value.and_then(|value| json_number(value).ok()).unwrap_or_default()),
-        }),
-        Json::String(text) => Ok(emitter.text(text)),
+        Json::Null => {
+            emitter.word("null");
+            Ok(())
+        }
+        Json::Bool(value) => {
+            emitter.word(if *value { "true" } else { "false" });
+            Ok(())
+        }
+        Json::Number(number) => {
+            let _: () = match (number.as_i64(), number.as_u64(), number.as_f64()) {
+                (Some(value), ..) => emitter.word(&value.to_string()),
+                (_, Some(value), _) => emitter.word(&value.to_string()),
+                (_, _, value) => {
+                    emitter.word(&value.and_then(|value| json_number(value).ok()).unwrap_or_default());
+                }
+            };
+            Ok(())
+        }
+        Json::String(text) => {
+            emitter.text(text);
+            Ok(())
+        }
         Json::Array(items) => emitter.sequence(items.iter(), |emitter, item| {
             write_json(emitter, item);
             Ok(())
         }),
         Json::Object(map) => {
-            let mut entries: Vec<(&str, &Json)> = map.iter().map(|(key, value)| (key.as_str(), value)).collect();
+            let mut entries: Vec<(&str, &Json)> =
+                map.iter().map(|(key, value)| (key.as_str(), value)).collect();
             natural_sort(&mut entries, Dialect::V2);
             emitter.mapping(entries.into_iter(), |emitter, value| {
                 write_json(emitter, value);
@@ -128,6 +150,7 @@ fn with_entries<T>(map: &Map, dialect: Dialect, write: impl FnOnce(&[(&str, &Val
 
 fn byte(value: &Value) -> Option<u8> {
     match value {
+        Value::Byte(value) => Some(*value),
         Value::Int(value) | Value::Int64(value) => u8::try_from(*value).ok(),
         _ => None,
     }
@@ -135,7 +158,9 @@ fn byte(value: &Value) -> Option<u8> {
 
 fn too_deep() -> YamlError {
     YamlError::new(
-        format!("error marshaling into JSON: json: unsupported value: more than {DEPTH} collections inside each other"),
+        format!(
+            "error marshaling into JSON: json: unsupported value: more than {DEPTH} collections inside each other"
+        ),
         Mark::default(),
     )
 }
@@ -168,7 +193,8 @@ fn through_json(text: &str) -> Result<Cow<'_, str>, YamlError> {
     if text.bytes().all(|byte| byte < 0x7f) {
         return Ok(Cow::Borrowed(text));
     }
-    if text.chars().any(|c| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')) {
+    if text.chars().any(|c| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}'))
+    {
         return Err(YamlError::decode("control characters are not allowed", Mark::default()));
     }
     if text.contains('\u{85}') { fold_breaks(text).map(Cow::Owned) } else { Ok(Cow::Borrowed(text)) }
@@ -206,7 +232,8 @@ fn check_key(key: &str) -> Result<(), YamlError> {
         '\0'..'\u{20}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => LONGEST_ESCAPE,
         _ => 1,
     };
-    let too_long = key.len() * LONGEST_ESCAPE > LONGEST && key.chars().map(written).sum::<usize>() + 2 > LONGEST;
+    let too_long =
+        key.len() * LONGEST_ESCAPE > LONGEST && key.chars().map(written).sum::<usize>() + 2 > LONGEST;
     if too_long || key.contains('\u{85}') {
         return Err(YamlError::decode("did not find expected ',' or '}'", Mark::default()));
     }

@@ -25,7 +25,12 @@ enum Previous {
 impl Analysis {
     pub(super) fn of(text: &str, dialect: Dialect) -> Self {
         if text.is_empty() {
-            return Self { multiline: false, plain_allowed: true, single_quoted_allowed: true, block_allowed: false };
+            return Self {
+                multiline: false,
+                plain_allowed: true,
+                single_quoted_allowed: true,
+                block_allowed: false,
+            };
         }
         let mut indicators = text.starts_with("---") || text.starts_with("...");
         let mut special = false;

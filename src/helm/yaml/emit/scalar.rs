@@ -11,7 +11,7 @@ impl Emitter {
             self.put(' ');
         }
         if allow_breaks && self.column + text.len() > BEST_WIDTH {
-            self.write_folded(text, |_, _, _| true, |emitter, c| emitter.put(c));
+            self.write_folded(text, |_, _, _| true, super::Emitter::put);
         } else {
             self.out.push_str(text);
             self.column += text.chars().count();

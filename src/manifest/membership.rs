@@ -1,0 +1,33 @@
+//! How an object shows whose it is: labels that kubectl can list by, and annotations that people set.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::Digest as _;
+
+/// The label that names the ApplySet of an object (KEP-3659).
+pub const PART_OF: &str = "applyset.kubernetes.io/part-of";
+/// The label that names the component of an object.
+pub const COMPONENT: &str = "mooring.dev/component";
+/// The annotation by which a person keeps the agent's hands off an object; its value is the reason.
+pub const HOLD: &str = "mooring.dev/hold";
+/// Our field manager.
+pub const MANAGER: &str = "mooring";
+
+/// The id of the ApplySet whose parent is the Environment of that name (KEP-3659: the parent's name, namespace, kind and
+/// group, hashed).
+pub fn apply_set_id(environment: &str) -> String {
+    let hash = sha2::Sha256::digest(format!("{environment}..Environment.mooring.dev"));
+    format!("applyset-{}-v1", URL_SAFE_NO_PAD.encode(hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_apply_set_s_id_is_the_hash_of_its_parent() {
+        let id = apply_set_id("local");
+        assert!(id.starts_with("applyset-") && id.ends_with("-v1") && id.len() <= 63, "{id}");
+        assert_ne!(id, apply_set_id("prod"));
+    }
+}
