@@ -1,0 +1,285 @@
+//! One component after the other, or rather two at a time: from its cache key to its objects.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::cache::Rendering;
+use super::error::RenderError;
+use super::{
+    CacheKey, Component, DesiredObject, DesiredSet, NAMESPACES, RenderContext, RenderedComponent, chart,
+    plain, random,
+};
+use crate::environment::PRODUCERS;
+use crate::manifest::{COMPONENT, Digest, FieldPath, Manifest, ManifestSource, PART_OF, apply_set_id};
+
+/// A component may have this many objects.
+const OBJECTS: usize = 20_000;
+/// Components are rendered on this many threads.
+const THREADS: usize = 2;
+
+/// The renderings of all components of the environment's file, in its order.
+pub(super) fn render_all(context: &RenderContext<'_>) -> Vec<Rendering> {
+    let count = context.environment.environment.spec.components.len();
+    let results: Vec<Mutex<Option<Rendering>>> = (0..count).map(|_| Mutex::new(None)).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(slot) = results.get(index) else { return };
+            let rendering = render_one(context, index);
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(rendering);
+        }
+    };
+    if count < 2 {
+        work();
+    } else {
+        std::thread::scope(|scope| {
+            for _ in 1..THREADS.min(count) {
+                scope.spawn(work);
+            }
+            work();
+        });
+    }
+    results
+        .into_iter()
+        .map(|slot| {
+            let done = slot.into_inner().unwrap_or_else(PoisonError::into_inner);
+            done.unwrap_or_else(|| Err(Arc::new(RenderError::Crashed)))
+        })
+        .collect()
+}
+
+fn render_one(context: &RenderContext<'_>, index: usize) -> Rendering {
+    let key = cache_key(context, index).map_err(Arc::new)?;
+    if let Some(known) = context.cache.get(&key) {
+        return known;
+    }
+    let rendered = catch_unwind(AssertUnwindSafe(|| render_component(context, index)))
+        .unwrap_or(Err(RenderError::Crashed))
+        .map(Arc::new)
+        .map_err(Arc::new);
+    context.cache.put(key, rendered.clone());
+    rendered
+}
+
+/// The digest of everything that a component's rendering depends on: what its files hold, by their content ids, what the
+/// environment says of it, what the cluster offers, and this program's version.
+fn cache_key(context: &RenderContext<'_>, index: usize) -> Result<CacheKey, RenderError> {
+    let environment = &context.environment.environment;
+    let component = &environment.spec.components[index];
+    let mut parts: Vec<String> = vec![
+        env!("CARGO_PKG_VERSION").to_owned(),
+        environment.metadata.name.clone(),
+        environment.spec.namespace.clone(),
+        serde_json::to_string(component).unwrap_or_default(),
+        context.kube_version.to_owned(),
+    ];
+    if component.chart.is_some() {
+        parts.extend(context.api_versions.iter().cloned());
+    }
+    let folder = component.chart.as_ref().or(component.manifests.as_ref()).cloned().unwrap_or_default();
+    let values = component.values.iter().map(|name| context.environment.values_path(name));
+    for path in std::iter::once(folder).chain(values) {
+        let entry = context.files.entry(&path)?;
+        let entry = entry.ok_or_else(|| crate::manifest::FilesError::NotFound { path: path.clone() })?;
+        parts.push(entry.path);
+        parts.push(entry.id);
+    }
+    // `set` is written in the environment's file: its lines are origins, but do not change what is rendered.
+    Ok(Digest::of_all(parts.iter().map(String::as_bytes)))
+}
+
+fn render_component(context: &RenderContext<'_>, index: usize) -> Result<RenderedComponent, RenderError> {
+    let component = &context.environment.environment.spec.components[index];
+    let name: Arc<str> = component.name.as_str().into();
+    if let Some(folder) = &component.manifests {
+        let documents = plain::documents(context.files, &name, folder)?;
+        return finish(context, &name, documents, &HashMap::new(), Vec::new());
+    }
+    let first = chart::render(context, index, context.seed, context.now, false)?;
+    let mut once = HashMap::new();
+    if first.nondeterministic {
+        // A day later, with other dice: what differs is made up by the template.
+        let mut seed = context.seed;
+        seed.iter_mut().for_each(|byte| *byte = byte.wrapping_mul(31).wrapping_add(7));
+        let later = context.now.checked_add(jiff::SignedDuration::from_hours(25)).unwrap_or(context.now);
+        let second = chart::render(context, index, seed, later, false)?;
+        let identity = |value: &Value| {
+            let text =
+                |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+            (text("/apiVersion"), text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
+        };
+        let others: HashMap<_, &Value> =
+            second.documents.iter().map(|(value, _)| (identity(value), value)).collect();
+        for (value, _) in &first.documents {
+            if let Some(other) = others.get(&identity(value)) {
+                let paths = random::differences(value, other);
+                if !paths.is_empty() {
+                    once.insert(identity(value), paths);
+                }
+            }
+        }
+        let by_source: HashMap<ManifestSource, Vec<FieldPath>> = first
+            .documents
+            .iter()
+            .filter_map(|(value, source)| Some((source.clone(), once.remove(&identity(value))?)))
+            .collect();
+        return finish(context, &name, first.documents, &by_source, first.left_out);
+    }
+    finish(context, &name, first.documents, &HashMap::new(), first.left_out)
+}
+
+/// Makes manifests of documents: lists are split, our labels put on.
+fn finish(
+    context: &RenderContext<'_>,
+    component: &Arc<str>,
+    documents: Vec<(Value, ManifestSource)>,
+    once: &HashMap<ManifestSource, Vec<FieldPath>>,
+    left_out: Vec<String>,
+) -> Result<RenderedComponent, RenderError> {
+    let set = apply_set_id(&context.environment.environment.metadata.name);
+    let mut objects = Vec::with_capacity(documents.len());
+    for (value, source) in documents {
+        for mut value in Manifest::split_list(value) {
+            label(&mut value, &set, component);
+            let manifest = Manifest::from_value(value, source.clone())?;
+            let mut once = once.get(&source).cloned().unwrap_or_default();
+            if manifest.is_secret() {
+                once.iter_mut().for_each(as_data);
+            }
+            objects.push(DesiredObject { manifest, once });
+        }
+        if objects.len() > OBJECTS {
+            return Err(RenderError::TooLarge {
+                what: format!("component {component}: more than {OBJECTS} objects"),
+                limit: format!("{OBJECTS} objects"),
+            });
+        }
+    }
+    Ok(RenderedComponent { objects, left_out })
+}
+
+/// A Secret's `stringData` is sent as `data`.
+fn as_data(path: &mut FieldPath) {
+    if let Some(crate::manifest::PathElement::Field(name)) = path.0.first_mut()
+        && name == "stringData"
+    {
+        "data".clone_into(name);
+    }
+}
+
+fn label(value: &mut Value, set: &str, component: &str) {
+    let Some(metadata) = value.get_mut("metadata").filter(|metadata| metadata.is_object()) else { return };
+    if !metadata.get("labels").is_some_and(Value::is_object) {
+        if metadata.get("labels").is_some_and(|labels| !labels.is_null()) {
+            // Of a wrong type: the check that follows says so.
+            return;
+        }
+        metadata["labels"] = json!({});
+    }
+    metadata["labels"][PART_OF] = json!(set);
+    metadata["labels"][COMPONENT] = json!(component);
+}
+
+/// The CronJobs of the producers.
+pub(super) fn producers(context: &RenderContext<'_>) -> Rendering {
+    let environment = &context.environment.environment;
+    let name: Arc<str> = PRODUCERS.into();
+    let documents = environment
+        .spec
+        .producers
+        .iter()
+        .enumerate()
+        .map(|(index, producer)| {
+            let line = context.environment.line_of(&format!("/spec/producers/{index}"));
+            let source = ManifestSource {
+                component: name.clone(),
+                file: line.file,
+                document: u32::try_from(index).unwrap_or(u32::MAX),
+                line: line.line,
+            };
+            (crate::schedule::cron_job(producer, environment), source)
+        })
+        .collect();
+    finish(context, &name, documents, &HashMap::new(), Vec::new()).map(Arc::new).map_err(Arc::new)
+}
+
+/// The namespaces that the environment speaks of and that no component brings itself.
+pub(super) fn namespaces(context: &RenderContext<'_>, components: &[Component]) -> Component {
+    let environment = &context.environment.environment;
+    let spec = &environment.spec;
+    let mut lines: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut note = |namespace, pointer: String| {
+        lines.entry(namespace).or_insert_with(|| context.environment.line_of(&pointer).line);
+    };
+    note(spec.namespace.as_str(), "/spec/namespace".to_owned());
+    for (index, component) in spec.components.iter().enumerate() {
+        if let Some(namespace) = &component.namespace {
+            note(namespace, format!("/spec/components/{index}/namespace"));
+        }
+    }
+    for (index, producer) in spec.producers.iter().enumerate() {
+        if let Some(namespace) = &producer.namespace {
+            note(namespace, format!("/spec/producers/{index}/namespace"));
+        }
+    }
+    let brought: BTreeSet<&str> = components
+        .iter()
+        .filter_map(|component| component.result.as_ref().ok())
+        .flat_map(|rendered| &rendered.objects)
+        .filter(|object| object.manifest.group_kind().kind == "Namespace")
+        .map(|object| object.manifest.name())
+        .collect();
+    let name: Arc<str> = NAMESPACES.into();
+    let file = context.environment.line_of("").file;
+    let documents = lines
+        .into_iter()
+        // `default` and `kube-*` are the cluster's own.
+        .filter(|(namespace, _)| {
+            !brought.contains(namespace) && *namespace != "default" && !namespace.starts_with("kube-")
+        })
+        .enumerate()
+        .map(|(index, (namespace, line))| {
+            let value = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+            let document = u32::try_from(index).unwrap_or(u32::MAX);
+            (value, ManifestSource { component: name.clone(), file: file.clone(), document, line })
+        })
+        .collect();
+    let result =
+        finish(context, &name, documents, &HashMap::new(), Vec::new()).map(Arc::new).map_err(Arc::new);
+    Component { name, depends_on: Vec::new(), namespace: spec.namespace.as_str().into(), result }
+}
+
+/// An object that two components define would be written back and forth: the later one is refused.
+pub(super) fn refuse_duplicates(desired: &mut DesiredSet) {
+    let mut seen: HashMap<(String, String, String), String> = HashMap::new();
+    for component in &mut desired.components {
+        let Ok(rendered) = &component.result else { continue };
+        let mut duplicate = None;
+        let mut own: HashMap<(String, String, String), String> = HashMap::new();
+        for object in &rendered.objects {
+            let manifest = &object.manifest;
+            let namespace = manifest.namespace().unwrap_or(&component.namespace).to_owned();
+            let key = (manifest.group_kind().to_string(), namespace, manifest.name().to_owned());
+            let place = manifest.source().to_string();
+            if let Some(first) = seen.get(&key).or_else(|| own.get(&key)) {
+                duplicate = Some(RenderError::Duplicate {
+                    object: format!("{} {}/{}", key.0, key.1, key.2),
+                    first: first.clone(),
+                    second: place,
+                });
+                break;
+            }
+            own.insert(key, place);
+        }
+        match duplicate {
+            Some(error) => component.result = Err(Arc::new(error)),
+            None => seen.extend(own),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Why a component does not render.
+
+use crate::manifest::{FilesError, ManifestError};
+
+/// Why a component does not render. Texts name file and line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenderError {
+    /// A file cannot be read.
+    #[error("{0}")]
+    Files(#[from] FilesError),
+    /// A manifest or values file is no YAML.
+    #[error("{file}: {reason}")]
+    Yaml {
+        /// The file.
+        file: String,
+        /// What is wrong, with its line.
+        reason: String,
+    },
+    /// Something that is no Kubernetes object.
+    #[error("{0}")]
+    Manifest(#[from] ManifestError),
+    /// The chart cannot be loaded or rendered: Helm's words.
+    #[error("chart {chart}: {reason}")]
+    Chart {
+        /// The chart's folder.
+        chart: String,
+        /// Helm's words.
+        reason: String,
+    },
+    /// The same object twice in one environment.
+    #[error("{object} is defined twice: in {first} and in {second}; remove one of them")]
+    Duplicate {
+        /// The object.
+        object: String,
+        /// Where first.
+        first: String,
+        /// Where again.
+        second: String,
+    },
+    /// A producer cannot become a CronJob.
+    #[error("producer {producer}: {reason}")]
+    Producer {
+        /// The producer.
+        producer: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Over a limit.
+    #[error("{what} exceeds the limit of {limit}; split the component")]
+    TooLarge {
+        /// What.
+        what: String,
+        /// The limit, with its unit.
+        limit: String,
+    },
+    /// A bug of ours, kept from taking the other components along.
+    #[error("rendering ended unexpectedly; please report this with the component's files")]
+    Crashed,
+}

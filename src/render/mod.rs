@@ -1,0 +1,144 @@
+//! From a snapshot and an environment to the set of objects that git wants. Pure: files, time and randomness come in as
+//! arguments. One component's failure leaves the others alone.
+
+mod cache;
+mod chart;
+mod component;
+mod error;
+mod origins;
+mod plain;
+mod random;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use cache::RenderCache;
+pub use error::RenderError;
+pub use origins::origins;
+
+use crate::environment::{Loaded, PRODUCERS};
+use crate::manifest::{Digest, FieldPath, Files, Manifest};
+
+/// The component that the environment's namespaces are; all others come after it.
+pub const NAMESPACES: &str = "namespaces";
+
+/// What rendering works on.
+pub struct RenderContext<'a> {
+    /// The revision's files.
+    pub files: &'a dyn Files,
+    /// The environment.
+    pub environment: &'a Loaded,
+    /// The cluster's version: `v1.36.3`.
+    pub kube_version: &'a str,
+    /// What the cluster serves: `apps/v1`, `apps/v1/Deployment`.
+    pub api_versions: &'a [String],
+    /// Renderings of before.
+    pub cache: &'a RenderCache,
+    /// The time that templates see.
+    pub now: Timestamp,
+    /// What random functions of templates begin with.
+    pub seed: [u8; 32],
+}
+
+/// An object that git wants.
+#[derive(Clone, Debug)]
+pub struct DesiredObject {
+    /// The object.
+    pub manifest: Manifest,
+    /// The fields that each rendering makes up anew: they are set once.
+    pub once: Vec<FieldPath>,
+}
+
+/// What a component renders to.
+#[derive(Debug, Default)]
+pub struct RenderedComponent {
+    /// The objects, in the order of the rendering.
+    pub objects: Vec<DesiredObject>,
+    /// What was left out, each with its reason: hooks.
+    pub left_out: Vec<String>,
+}
+
+impl RenderedComponent {
+    /// The bytes that it keeps.
+    pub fn size(&self) -> usize {
+        self.objects.iter().map(|object| object.manifest.size() + 256).sum()
+    }
+}
+
+/// A component of the desired set.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The components that must be ready before.
+    pub depends_on: Vec<Arc<str>>,
+    /// The namespace where its objects land unless they say otherwise.
+    pub namespace: Arc<str>,
+    /// What it renders to, or why it does not.
+    pub result: Result<Arc<RenderedComponent>, Arc<RenderError>>,
+}
+
+/// Everything that git wants of an environment.
+#[derive(Clone, Debug)]
+pub struct DesiredSet {
+    /// The environment's name.
+    pub environment: Arc<str>,
+    /// The components, in an order that follows `dependsOn`.
+    pub components: Vec<Component>,
+}
+
+impl DesiredSet {
+    /// The number of objects.
+    pub fn len(&self) -> usize {
+        self.components
+            .iter()
+            .filter_map(|component| component.result.as_ref().ok())
+            .map(|one| one.objects.len())
+            .sum()
+    }
+
+    /// Whether there is no object at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Renders an environment, components side by side. Never fails as a whole.
+pub fn render_environment(context: &RenderContext<'_>) -> DesiredSet {
+    let spec = &context.environment.environment.spec;
+    let order = crate::environment::order(spec).unwrap_or_else(|_| (0..spec.components.len()).collect());
+    let results = component::render_all(context);
+    let name_of = |index: usize| -> Arc<str> { spec.components[index].name.as_str().into() };
+    let mut components: Vec<Component> = order
+        .iter()
+        .map(|&index| {
+            let component = &spec.components[index];
+            let mut depends_on: Vec<Arc<str>> = vec![NAMESPACES.into()];
+            depends_on.extend(component.depends_on.iter().map(|name| Arc::from(name.as_str())));
+            Component {
+                name: name_of(index),
+                depends_on,
+                namespace: component.namespace.as_deref().unwrap_or(&spec.namespace).into(),
+                result: results[index].clone(),
+            }
+        })
+        .collect();
+    if !spec.producers.is_empty() {
+        components.push(Component {
+            name: PRODUCERS.into(),
+            depends_on: vec![NAMESPACES.into()],
+            namespace: spec.namespace.as_str().into(),
+            result: component::producers(context),
+        });
+    }
+    let namespaces = component::namespaces(context, &components);
+    components.insert(0, namespaces);
+    let mut desired =
+        DesiredSet { environment: context.environment.environment.metadata.name.as_str().into(), components };
+    component::refuse_duplicates(&mut desired);
+    desired
+}
+
+/// The digest of what a component's rendering depends on.
+pub(crate) type CacheKey = Digest;

@@ -1,0 +1,63 @@
+//! Where a field was written: found by looking at the component again, only when a report needs it.
+
+use super::{NAMESPACES, RenderContext, plain};
+use crate::environment::PRODUCERS;
+use crate::helm::yaml::{Content, Mark, Node};
+use crate::manifest::{FieldPath, ManifestSource, Origin, PathElement, SourceLine};
+
+/// The origin of each field of an object that stood at `source`; `None` where it cannot be told.
+pub fn origins(
+    context: &RenderContext<'_>,
+    source: &ManifestSource,
+    paths: &[FieldPath],
+) -> Vec<Option<Origin>> {
+    if &*source.component == NAMESPACES || &*source.component == PRODUCERS {
+        let line = SourceLine { file: source.file.clone(), line: source.line };
+        return vec![Some(Origin { template: line, values: Vec::new() }); paths.len()];
+    }
+    let spec = &context.environment.environment.spec;
+    let Some(index) = spec.components.iter().position(|component| component.name == *source.component) else {
+        return vec![None; paths.len()];
+    };
+    if spec.components[index].chart.is_some() {
+        return super::chart::origins(context, index, source, paths);
+    }
+    let Ok(nodes) = plain::nodes(context.files, &source.file) else { return vec![None; paths.len()] };
+    let Some(node) = nodes.get(source.document as usize) else { return vec![None; paths.len()] };
+    let line = |mark: Mark| Origin {
+        template: SourceLine { file: source.file.clone(), line: mark.line },
+        values: Vec::new(),
+    };
+    paths.iter().map(|path| Some(line(locate(node, path)))).collect()
+}
+
+/// The place of a field in a document: of its value, or of the nearest thing above it.
+pub(super) fn locate(root: &Node, path: &FieldPath) -> Mark {
+    let mut node = root;
+    let mut mark = root.mark;
+    for element in &path.0 {
+        match (element, &node.content) {
+            (PathElement::Field(name), Content::Map(entries)) => {
+                let found = entries
+                    .iter()
+                    .find(|(key, _)| key.text == *name || (name == "data" && key.text == "stringData"));
+                let Some((key, value)) = found else { return mark };
+                mark = key.mark;
+                node = value;
+            }
+            (element, Content::Seq(items)) => {
+                let json = node.to_json();
+                let wanted = element.get(&json);
+                let position =
+                    json.as_array().and_then(|list| list.iter().position(|item| Some(item) == wanted));
+                let Some(item) = wanted.and(position).and_then(|position| items.get(position)) else {
+                    return mark;
+                };
+                mark = item.mark;
+                node = item;
+            }
+            _ => return mark,
+        }
+    }
+    mark
+}
