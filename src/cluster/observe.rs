@@ -1,0 +1,142 @@
+//! Watches: for each kind that we applied, the metadata of the objects that carry our label, and nothing else.
+
+use std::collections::HashMap;
+
+use futures::StreamExt;
+use kube::api::{Api, DynamicObject, PartialObjectMeta};
+use kube::core::ApiResource;
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use super::client::Cluster;
+use crate::manifest::{GroupKind, ObjectKey};
+use crate::plan::{Observed, Resource};
+
+/// What a watch says.
+#[derive(Debug)]
+pub enum Observation {
+    /// All objects of a kind, at the start of a watch and whenever it had to begin anew. What is not in it is gone.
+    Listed(GroupKind, Vec<(ObjectKey, Observed)>),
+    /// An object appeared or its metadata changed.
+    Changed(ObjectKey, Box<Observed>),
+    /// An object was deleted, or lost our label: only a GET tells which.
+    Vanished(ObjectKey),
+    /// The watch of a kind failed; it is tried again with growing pauses.
+    Broken(GroupKind, String),
+}
+
+/// The watches of one environment. Dropping it ends them.
+pub struct Watches {
+    cluster: Cluster,
+    selector: String,
+    sender: mpsc::Sender<Observation>,
+    running: HashMap<GroupKind, (Resource, AbortHandle)>,
+}
+
+impl Watches {
+    /// No watch yet; observations of all to come go to `sender`.
+    pub fn new(cluster: Cluster, selector: String, sender: mpsc::Sender<Observation>) -> Self {
+        Self { cluster, selector, sender, running: HashMap::new() }
+    }
+
+    /// Starts to watch a kind, unless it is watched already in this version. Returns whether a watch was started.
+    pub fn ensure(&mut self, resource: &Resource) -> bool {
+        let kind = GroupKind::new(resource.group.clone(), resource.kind.clone());
+        if let Some((watched, task)) = self.running.get(&kind) {
+            if watched == resource && !task.is_finished() {
+                return false;
+            }
+            task.abort();
+        }
+        let task = tokio::spawn(follow(
+            self.cluster.clone(),
+            resource.clone(),
+            kind.clone(),
+            self.selector.clone(),
+            self.sender.clone(),
+        ));
+        self.running.insert(kind, (resource.clone(), task.abort_handle()));
+        true
+    }
+
+    /// Ends the watches of all kinds that `keep` does not name.
+    pub fn retain(&mut self, keep: impl Fn(&GroupKind) -> bool) {
+        self.running.retain(|kind, (_, task)| {
+            let kept = keep(kind);
+            if !kept {
+                task.abort();
+            }
+            kept
+        });
+    }
+}
+
+impl Drop for Watches {
+    fn drop(&mut self) {
+        self.running.values().for_each(|(_, task)| task.abort());
+    }
+}
+
+async fn follow(
+    cluster: Cluster,
+    resource: Resource,
+    kind: GroupKind,
+    selector: String,
+    sender: mpsc::Sender<Observation>,
+) {
+    let described = ApiResource {
+        group: resource.group.clone(),
+        version: resource.version.clone(),
+        api_version: resource.api_version(),
+        kind: resource.kind.clone(),
+        plural: resource.plural.clone(),
+    };
+    let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(cluster.kube(), &described);
+    let config = watcher::Config::default().labels(&selector);
+    let mut events = std::pin::pin!(watch(api, config).default_backoff());
+    let mut listing = Vec::new();
+    while let Some(event) = events.next().await {
+        let observation = match event {
+            Ok(Event::Init) => {
+                listing.clear();
+                continue;
+            }
+            Ok(Event::InitApply(object)) => {
+                listing.extend(read(&kind, object));
+                continue;
+            }
+            Ok(Event::InitDone) => Observation::Listed(kind.clone(), std::mem::take(&mut listing)),
+            Ok(Event::Apply(object)) => match read(&kind, object) {
+                Some((key, observed)) => Observation::Changed(key, Box::new(observed)),
+                None => continue,
+            },
+            Ok(Event::Delete(object)) => Observation::Vanished(key_of(&kind, &object)),
+            Err(error) => Observation::Broken(kind.clone(), error.to_string()),
+        };
+        if sender.send(observation).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn key_of(kind: &GroupKind, object: &PartialObjectMeta<DynamicObject>) -> ObjectKey {
+    ObjectKey {
+        group_kind: kind.clone(),
+        namespace: object.metadata.namespace.clone(),
+        name: object.metadata.name.clone().unwrap_or_default(),
+    }
+}
+
+fn read(kind: &GroupKind, object: PartialObjectMeta<DynamicObject>) -> Option<(ObjectKey, Observed)> {
+    let key = key_of(kind, &object);
+    let metadata = serde_json::to_value(object.metadata).ok()?;
+    match Observed::from_metadata(&metadata) {
+        Ok(observed) => Some((key, observed)),
+        Err(error) => {
+            tracing::warn!(object = %key, %error, "the object's metadata cannot be understood; it is not watched");
+            None
+        }
+    }
+}
