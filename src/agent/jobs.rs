@@ -1,0 +1,376 @@
+//! The jobs that talk to the cluster, and what they report back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::apply::{self, ApplyJob, Known, Outcome, Refusal, Tools};
+use super::drift::{self, Confirmation, Repair};
+use super::sync::Rendered;
+use super::{Agent, Task, Timer};
+use crate::cluster::{ApiError, Offer};
+use crate::environment;
+use crate::manifest::{ObjectKey, SecretKey};
+use crate::plan::health::{Health, assess};
+use crate::plan::{Observed, Resource};
+use crate::render::{RenderCache, RenderContext, render_environment};
+use crate::source::Arrival;
+
+/// The longest pause before a failed object is tried again.
+const LONGEST_RETRY: Duration = Duration::from_mins(5);
+
+/// What a job came to.
+pub enum Finished {
+    /// A revision was rendered, or refused with a reason.
+    Rendered(Box<Arrival>, Result<Rendered, String>),
+    /// The Environment was mirrored.
+    Mirrored(Result<Value, ApiError>),
+    /// An object was applied.
+    Applied(ObjectKey, Box<Result<Outcome, Refusal>>),
+    /// A suspicion was looked into.
+    Confirmed(ObjectKey, Box<Result<Confirmation, ApiError>>),
+    /// A drift was put back.
+    Repaired(ObjectKey, Box<Result<Outcome, Refusal>>),
+    /// A deletion was taken: the finalizers that still hold the object.
+    Deleted(ObjectKey, Result<Option<Vec<String>>, ApiError>),
+    /// Some objects were looked at; `None` for one that is not there.
+    Assessed(Vec<(ObjectKey, Option<(Health, Observed)>)>),
+    /// All objects of some kinds were looked at.
+    Swept(Result<Vec<(ObjectKey, Health)>, ApiError>),
+    /// A component's inventory was written: its number of ConfigMaps.
+    Saved(Arc<str>, Result<usize, ApiError>),
+    /// The status was written.
+    StatusWritten(Result<(), ApiError>),
+    /// The cluster said what it serves.
+    Discovered(Result<Offer, ApiError>),
+    /// Nothing to report.
+    Nothing,
+}
+
+/// A revision to be read and rendered, on a thread of its own.
+pub struct Rendering {
+    pub arrival: Arrival,
+    pub environment: String,
+    pub offer: Offer,
+    pub key: SecretKey,
+    pub cache: Arc<RenderCache>,
+}
+
+impl Rendering {
+    /// Reads and renders.
+    pub fn run(self) -> Finished {
+        let began = Instant::now();
+        let result = self.render(began);
+        Finished::Rendered(Box::new(self.arrival), result)
+    }
+
+    fn render(&self, began: Instant) -> Result<Rendered, String> {
+        let files = &*self.arrival.snapshot;
+        let loaded = environment::load(files, &self.environment).map_err(|errors| {
+            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            lines.join("\n  ")
+        })?;
+        let context = RenderContext {
+            files,
+            environment: &loaded,
+            kube_version: &self.offer.version,
+            api_versions: &self.offer.api_versions,
+            cache: &self.cache,
+            now: jiff::Timestamp::now(),
+            seed: random_seed(),
+        };
+        let desired = render_environment(&context);
+        // The digests are computed here, beside the loop, and kept with the manifests.
+        for component in desired.components.iter().filter_map(|component| component.result.as_ref().ok()) {
+            component.objects.iter().for_each(|object| {
+                object.manifest.digest(&self.key);
+            });
+        }
+        let environments = environment::list(files).unwrap_or_default();
+        Ok(Rendered {
+            environment: Arc::new(loaded),
+            desired: Arc::new(desired),
+            environments,
+            took: began.elapsed(),
+        })
+    }
+}
+
+impl Agent {
+    pub(super) fn on_finished(&mut self, finished: Finished) {
+        match finished {
+            Finished::Rendered(arrival, result) => self.on_rendered(&arrival, result),
+            Finished::Mirrored(result) => self.on_mirrored(result),
+            Finished::Applied(key, result) => {
+                self.job_ended(&key);
+                self.on_applied(&key, *result);
+            }
+            Finished::Confirmed(key, result) => {
+                self.job_ended(&key);
+                self.on_confirmed(&key, *result);
+            }
+            Finished::Repaired(key, result) => {
+                self.job_ended(&key);
+                self.on_repaired(&key, *result);
+            }
+            Finished::Deleted(key, result) => {
+                self.job_ended(&key);
+                self.on_deleted(&key, result);
+            }
+            Finished::Assessed(looked) => {
+                for (key, seen) in looked {
+                    self.job_ended(&key);
+                    self.on_assessed(&key, seen);
+                }
+            }
+            Finished::Swept(result) => self.on_swept(result),
+            Finished::Saved(component, result) => self.on_saved(component, result),
+            Finished::StatusWritten(result) => self.on_status_written(result),
+            Finished::Discovered(result) => self.on_discovered(result),
+            Finished::Nothing => {}
+        }
+    }
+
+    /// Starts a job on an object, or drops it where there is nothing to do any more.
+    pub(super) fn start_job(&mut self, key: &ObjectKey, task: Task) {
+        let tools = self.tools.clone();
+        let owned = key.clone();
+        match task {
+            Task::Apply => {
+                let Some(job) = self.apply_job(key) else { return self.left_out(key) };
+                self.jobs.spawn(async move {
+                    let result = apply::apply(&tools, &job).await;
+                    Finished::Applied(owned, Box::new(result))
+                });
+            }
+            Task::Confirm => {
+                let Some(job) = self.apply_job(key) else { return };
+                let question = self.question(key, job);
+                self.jobs.spawn(async move {
+                    let result = drift::confirm(&tools, question).await;
+                    Finished::Confirmed(owned, Box::new(result))
+                });
+            }
+            Task::Delete => {
+                let Some((resource, uid)) = self.deletion(key) else { return };
+                self.jobs.spawn(async move {
+                    let result = tools.cluster.delete(&resource, &owned, Some(&uid), false).await;
+                    Finished::Deleted(owned, result)
+                });
+            }
+            Task::Assess => {
+                let Some(resource) = self.offer.catalog.kind(&key.group_kind).cloned() else { return };
+                self.jobs.spawn(async move {
+                    let seen = look(&tools, &resource, &owned).await;
+                    Finished::Assessed(seen.map(|seen| vec![(owned, seen)]).unwrap_or_default())
+                });
+            }
+        }
+        if let Some(tracked) = self.world.objects.get_mut(key) {
+            tracked.busy = true;
+            self.running += 1;
+        }
+    }
+
+    pub(super) fn start_repair(&mut self, key: &ObjectKey, repair: &Repair) {
+        let Some(job) = self.apply_job(key) else { return };
+        let tools = self.tools.clone();
+        let owned = key.clone();
+        let removal = repair.removal.clone();
+        let reapply = repair.reapply;
+        self.jobs.spawn(async move {
+            let result = drift::repair(&tools, &job, &removal, reapply).await;
+            Finished::Repaired(owned, Box::new(result))
+        });
+        if let Some(tracked) = self.world.objects.get_mut(key) {
+            tracked.busy = true;
+            self.running += 1;
+        }
+    }
+
+    fn job_ended(&mut self, key: &ObjectKey) {
+        let Some(tracked) = self.world.objects.get_mut(key) else { return };
+        if std::mem::take(&mut tracked.busy) {
+            self.running -= 1;
+        }
+    }
+
+    /// A description of how to apply an object; `None` for what git does not name.
+    pub(super) fn apply_job(&self, key: &ObjectKey) -> Option<ApplyJob> {
+        let tracked = self.world.objects.get(key)?;
+        let wish = tracked.wish.as_ref()?;
+        let ours = tracked
+            .observed
+            .as_ref()
+            .is_some_and(|observed| observed.apply_set.as_deref() == Some(self.apply_set.as_str()));
+        let known = match &tracked.baseline {
+            _ if !ours => Known::Fresh,
+            None => Known::Unproven,
+            Some(baseline) => Known::Ours(baseline.own.clone()),
+        };
+        Some(ApplyJob {
+            key: key.clone(),
+            resource: wish.resource.clone(),
+            rendered: wish.rendered.clone(),
+            index: wish.index,
+            once: wish.once.clone(),
+            digest: wish.digest,
+            known,
+            apply_set: self.apply_set.clone(),
+            heir_of: self.heir_of.clone(),
+        })
+    }
+
+    fn deletion(&self, key: &ObjectKey) -> Option<(Resource, String)> {
+        let tracked = self.world.objects.get(key)?;
+        let observed = tracked.observed.as_ref()?;
+        if tracked.wish.is_some() {
+            return None;
+        }
+        Some((self.offer.catalog.kind(&key.group_kind)?.clone(), observed.uid.clone()))
+    }
+
+    /// A job whose object git no longer names, or whose kind is not served: the stage goes on without it.
+    fn left_out(&mut self, key: &ObjectKey) {
+        for component in &mut self.world.components {
+            component.current.remove(key);
+        }
+    }
+
+    fn on_applied(&mut self, key: &ObjectKey, result: Result<Outcome, Refusal>) {
+        match result {
+            Ok(outcome) => {
+                self.note_applied(key, &outcome);
+                self.take_in(key, outcome);
+                self.left_out(key);
+            }
+            Err(refusal) => self.on_not_applied(key, refusal),
+        }
+    }
+
+    /// Takes in what the server answered to a write.
+    pub(super) fn take_in(&mut self, key: &ObjectKey, outcome: Outcome) {
+        let Some(tracked) = self.world.objects.get_mut(key) else { return };
+        tracked.failures = 0;
+        tracked.trouble = None;
+        tracked.differs = false;
+        tracked.baseline = Some(outcome.baseline);
+        tracked.accepted = None;
+        tracked.health = Some(outcome.health);
+        // An event that came while the write was under way may tell of something newer.
+        let newer = tracked.observed.as_ref().is_some_and(|seen| seen.is_newer_than(&outcome.observed));
+        if !newer {
+            tracked.observed = Some(outcome.observed);
+        }
+        let again = std::mem::take(&mut tracked.again);
+        let component = tracked.component.clone();
+        self.unsaved([component]);
+        self.later(super::STATUS_AFTER, Timer::Status);
+        if again || newer {
+            self.judge(key);
+        }
+    }
+
+    fn on_not_applied(&mut self, key: &ObjectKey, refusal: Refusal) {
+        let Some(tracked) = self.world.objects.get_mut(key) else { return };
+        tracked.again = false;
+        tracked.failures += 1;
+        let (why, transient) = match refusal {
+            Refusal::Held(observed) => {
+                let why = observed.hold.as_ref().map_or_else(|| "held".to_owned(), ToString::to_string);
+                tracked.observed = Some(*observed);
+                tracked.differs = true;
+                (why, false)
+            }
+            refusal => {
+                if let Refusal::Api(error) = &refusal {
+                    self.metrics.apply_request(error.code());
+                }
+                refusal.in_words()
+            }
+        };
+        let pause = Duration::from_secs(1 << tracked.failures.min(9)).min(LONGEST_RETRY);
+        let failures = tracked.failures;
+        let news = tracked.trouble.as_ref().is_none_or(|trouble| trouble.why != why);
+        tracked.trouble = Some(super::world::Trouble { why: why.clone() });
+        if news {
+            self.note_not_applied(key, &why, transient);
+        }
+        // What fails for a moment is tried again soon and holds the stage up; what is refused is tried again now and
+        // then, since the cause may lie in the cluster, and does not.
+        if transient && failures <= 5 {
+            self.later(pause, Timer::Retry(key.clone(), Task::Apply));
+        } else {
+            self.later(pause.max(Duration::from_secs(30)), Timer::Retry(key.clone(), Task::Apply));
+            self.left_out(key);
+        }
+        self.later(super::STATUS_AFTER, Timer::Status);
+    }
+
+    fn on_deleted(&mut self, key: &ObjectKey, result: Result<Option<Vec<String>>, ApiError>) {
+        let Some(tracked) = self.world.objects.get_mut(key) else { return };
+        match result {
+            Ok(finalizers) => {
+                tracked.deleting = true;
+                self.note_deleted(key, finalizers.as_deref());
+                if finalizers.is_none() {
+                    // The server confirmed: only now does the inventory shrink.
+                    self.forget(key);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(object = %key, %error, "could not be deleted; it is tried again with the next revision");
+                self.metrics.apply_request(error.code());
+            }
+        }
+    }
+
+    /// An object is gone for good.
+    pub(super) fn forget(&mut self, key: &ObjectKey) {
+        if let Some(tracked) = self.world.objects.remove(key) {
+            self.unsaved([tracked.component]);
+            self.later(super::STATUS_AFTER, Timer::Status);
+        }
+    }
+
+    pub(super) fn on_discovered(&mut self, result: Result<Offer, ApiError>) {
+        self.discovering = false;
+        match result {
+            Ok(offer) => {
+                self.offer = offer;
+                self.replan();
+            }
+            Err(error) => tracing::warn!(%error, "cannot learn what the API server serves"),
+        }
+    }
+
+    pub(super) fn discover(&mut self) {
+        if !std::mem::replace(&mut self.discovering, true) {
+            let cluster = self.tools.cluster.clone();
+            self.jobs.spawn(async move { Finished::Discovered(cluster.discover().await) });
+        }
+    }
+}
+
+/// A seed that nobody can guess: templates make passwords of it.
+fn random_seed() -> [u8; 32] {
+    use std::io::Read as _;
+    let mut seed = [0; 32];
+    let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut seed));
+    if let Err(error) = read {
+        tracing::error!(%error, "no random numbers from the operating system");
+    }
+    seed
+}
+
+/// How an object is; `None` where the answer did not come.
+async fn look(tools: &Tools, resource: &Resource, key: &ObjectKey) -> Option<Option<(Health, Observed)>> {
+    match tools.cluster.get(resource, key).await {
+        Ok(live) => Some(live.map(|live| (assess(&live), apply::read_observed(&live)))),
+        Err(error) => {
+            tracing::debug!(%error, "cannot look how the object is");
+            None
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What the agent writes down: the inventory, and the Environment's status.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::jobs::Finished;
+use super::world::{ComponentState, Phase};
+use super::{Agent, Timer};
+use crate::cluster::ApiError;
+use crate::environment::{
+    Condition, ConditionStatus, ConditionType, Counts, EnvironmentStatus, LastDrift, NextRun,
+};
+use crate::plan::DriftRecord;
+use crate::source::Revision;
+
+/// The status as it was written, and what goes into the next one.
+pub struct StatusKeeper {
+    written: Option<EnvironmentStatus>,
+    writing: bool,
+    generation: Option<i64>,
+    refused: Option<(String, String)>,
+    last_drift: Option<LastDrift>,
+    /// The next runs, renewed when a revision settles and when a schedule's time has passed.
+    pub next_runs: Vec<NextRun>,
+    /// Whether no revision was settled yet.
+    pub first: bool,
+}
+
+impl StatusKeeper {
+    /// Begins with what an agent before us wrote on the Environment.
+    pub fn new(mirror: Option<&Value>) -> Self {
+        let written: Option<EnvironmentStatus> = mirror
+            .and_then(|live| live.get("status"))
+            .and_then(|status| serde_json::from_value(status.clone()).ok());
+        Self {
+            last_drift: written.as_ref().and_then(|written| written.last_drift.clone()),
+            generation: None,
+            writing: false,
+            refused: None,
+            next_runs: Vec::new(),
+            first: true,
+            written,
+        }
+    }
+
+    /// Takes in the Environment as the API server has it now.
+    pub fn mirrored(&mut self, live: &Value) {
+        self.generation = live.pointer("/metadata/generation").and_then(Value::as_i64);
+        self.refused = None;
+    }
+
+    /// A revision was refused whole.
+    pub fn refused(&mut self, revision: &Revision, reason: &str) {
+        self.refused = Some((revision.id.clone(), reason.to_owned()));
+    }
+
+    /// A drift was seen.
+    pub fn drifted(&mut self, record: &DriftRecord) {
+        self.last_drift = Some(
+            LastDrift {
+                time: record.time,
+                object: record.object.to_string(),
+                path: record.fields.first().map(|field| field.path.to_string()).unwrap_or_default(),
+                fields: u32::try_from(record.fields.len()).unwrap_or(u32::MAX),
+                manager: record
+                    .fields
+                    .iter()
+                    .find_map(|field| field.actor.as_ref().map(|actor| actor.manager.clone())),
+                decision: record.decision.label().to_owned(),
+            }
+            .bounded(),
+        );
+    }
+}
+
+impl Agent {
+    /// Writes the inventory of the components that changed.
+    pub(super) fn save_inventory(&mut self) {
+        for component in std::mem::take(&mut self.world.unsaved) {
+            let lines = self.world.lines_of(&component);
+            let written = self.world.shards.get(&component).copied().unwrap_or(0);
+            let store = self.store.clone();
+            self.jobs.spawn(async move {
+                let saved = store.save(&component, &lines, written).await;
+                Finished::Saved(component, saved)
+            });
+        }
+    }
+
+    /// Writes the inventory and waits for it: at the end.
+    pub(super) async fn save_now(&mut self) {
+        for component in std::mem::take(&mut self.world.unsaved) {
+            let lines = self.world.lines_of(&component);
+            let written = self.world.shards.get(&component).copied().unwrap_or(0);
+            if let Err(error) = self.store.save(&component, &lines, written).await {
+                // Baselines that are not written are rebuilt by a dry-run each.
+                tracing::debug!(%error, "the inventory could not be saved at the end");
+                return;
+            }
+        }
+    }
+
+    pub(super) fn on_saved(&mut self, component: Arc<str>, result: Result<usize, ApiError>) {
+        match result {
+            Ok(shards) => {
+                self.world.shards.insert(component, shards);
+            }
+            Err(error) => {
+                tracing::warn!(component = &*component, %error, "the inventory could not be saved; trying again");
+                self.world.unsaved.insert(component);
+                self.later(Duration::from_secs(5), Timer::Save);
+            }
+        }
+    }
+
+    /// Writes the status if it says anything new.
+    pub(super) fn write_status(&mut self) {
+        if self.world.phase == Phase::Listing || self.status.generation.is_none() {
+            return;
+        }
+        if self.status.writing {
+            self.later(super::STATUS_AFTER, Timer::Status);
+            return;
+        }
+        let status = self.current_status();
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        self.metrics.set_objects(&[
+            ("all", count(status.counts.objects)),
+            ("drifted", count(status.counts.drifted)),
+            ("held", count(status.counts.held)),
+        ]);
+        if self.status.written.as_ref() == Some(&status) {
+            return;
+        }
+        self.status.writing = true;
+        self.status.written = Some(status.clone());
+        let cluster = self.tools.cluster.clone();
+        let name = self.options.environment.clone();
+        self.jobs.spawn(async move { Finished::StatusWritten(cluster.write_status(&name, &status).await) });
+    }
+
+    pub(super) fn on_status_written(&mut self, result: Result<(), ApiError>) {
+        self.status.writing = false;
+        if let Err(error) = result {
+            tracing::debug!(%error, "the status could not be written; trying again");
+            self.status.written = None;
+            self.later(Duration::from_secs(5), Timer::Status);
+        }
+    }
+
+    fn current_status(&self) -> EnvironmentStatus {
+        let mut status = EnvironmentStatus {
+            observed_generation: self.status.generation,
+            last_drift: self.status.last_drift.clone(),
+            next_runs: self.status.next_runs.clone(),
+            conditions: self
+                .status
+                .written
+                .as_ref()
+                .map(|written| written.conditions.clone())
+                .unwrap_or_default(),
+            ..EnvironmentStatus::default()
+        };
+        let goal = self.world.goal.as_ref();
+        let revision = goal.map(|goal| goal.revision.id.clone());
+        let settled = self.world.phase == Phase::Settled;
+        let before = self.status.written.as_ref().and_then(|written| written.revision.clone());
+        status.revision = if settled { revision.clone() } else { before };
+        let attempted = self.status.refused.as_ref().map(|(id, _)| id.clone()).or(revision);
+        status.attempted_revision = attempted.filter(|id| Some(id) != status.revision.as_ref());
+        status.short_revision = status.revision.as_ref().map(|id| id.chars().take(7).collect());
+        let count = |wanted: &dyn Fn(&super::world::Tracked) -> bool| {
+            u32::try_from(self.world.objects.values().filter(|tracked| wanted(tracked)).count())
+                .unwrap_or(u32::MAX)
+        };
+        let ready = self.world.components.iter().filter(|component| component.state == ComponentState::Ready);
+        status.counts = Counts {
+            objects: count(&|tracked| tracked.baseline.is_some()),
+            components: u32::try_from(self.world.components.len()).unwrap_or(u32::MAX),
+            ready_components: u32::try_from(ready.count()).unwrap_or(u32::MAX),
+            held: count(&|tracked| tracked.held),
+            drifted: count(&|tracked| tracked.differs),
+        };
+        let unhealthy = self.unhealthy();
+        let mut set = |kind, holds: bool, reason: &str, message: String| {
+            status.set_condition(Condition {
+                kind,
+                status: if holds { ConditionStatus::True } else { ConditionStatus::False },
+                reason: reason.to_owned(),
+                message,
+                last_transition_time: jiff::Timestamp::now(),
+                observed_generation: self.status.generation,
+            });
+        };
+        let refused = self.status.refused.as_ref();
+        let told = unhealthy.iter().take(20).cloned().collect::<Vec<_>>().join("; ");
+        if let Some((id, reason)) = refused {
+            let short: String = id.chars().take(7).collect();
+            set(ConditionType::Stalled, true, "RevisionRefused", format!("{short}: {reason}"));
+            set(ConditionType::Ready, false, "RevisionRefused", format!("{short} is refused: {reason}"));
+        } else {
+            let stuck = self.world.components.iter().any(|component| {
+                matches!(component.state, ComponentState::Broken(_) | ComponentState::Failed(_))
+            });
+            let message = if stuck { told.clone() } else { String::new() };
+            set(
+                ConditionType::Stalled,
+                stuck,
+                if stuck { "ComponentFailed" } else { "Progressing" },
+                message,
+            );
+            let ready = settled && unhealthy.is_empty();
+            let reason = match (ready, settled) {
+                (true, _) => "Applied",
+                (false, true) => "NotReady",
+                (false, false) => "Reconciling",
+            };
+            let message = if ready { "as git says, and healthy".to_owned() } else { told };
+            set(ConditionType::Ready, ready, reason, message);
+        }
+        let message = if settled { "" } else { "a revision is being applied" };
+        set(
+            ConditionType::Reconciling,
+            !settled,
+            if settled { "Settled" } else { "Applying" },
+            message.to_owned(),
+        );
+        let drifted = status_drifted(self);
+        let message = drifted.join("; ");
+        set(
+            ConditionType::Drifted,
+            !drifted.is_empty(),
+            if drifted.is_empty() { "InSync" } else { "DriftLeft" },
+            message,
+        );
+        status
+    }
+}
+
+/// The objects that differ from git and are left so.
+fn status_drifted(agent: &Agent) -> Vec<String> {
+    let mut objects: Vec<String> = agent
+        .world
+        .objects
+        .iter()
+        .filter(|(_, tracked)| tracked.differs)
+        .map(|(key, _)| key.to_string())
+        .collect();
+    objects.sort();
+    objects.truncate(20);
+    objects
+}

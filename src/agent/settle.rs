@@ -1,0 +1,252 @@
+//! When a revision is settled, how healthy what it made is, and what is waited for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::jobs::Finished;
+use super::world::{ComponentState, Phase};
+use super::{Agent, AgentError, STATUS_AFTER, Task, Timer};
+use crate::manifest::{GroupKind, ObjectKey};
+use crate::plan::Observed;
+use crate::plan::health::{Health, assess};
+
+/// From this many objects of a kind on, one LIST is cheaper than a GET each.
+const LIST_FROM: usize = 8;
+
+impl Agent {
+    /// The revision is as far as it goes.
+    pub(super) fn settled(&mut self) {
+        let first = self.world.phase != Phase::Settled;
+        self.world.phase = Phase::Settled;
+        if !first {
+            return;
+        }
+        self.report_settled();
+        self.health.set_ready();
+        self.save_inventory();
+        self.later(STATUS_AFTER, Timer::Status);
+        // What happened while the plan was being carried out is weighed now.
+        let keys: Vec<ObjectKey> = self.world.objects.keys().cloned().collect();
+        keys.iter().for_each(|key| self.judge(key));
+        self.end_if_once();
+    }
+
+    /// For `mooring apply`: ends when all is ready, or when something can never be.
+    pub(super) fn end_if_once(&mut self) {
+        if !self.options.once || self.world.phase != Phase::Settled || self.outcome.is_some() {
+            return;
+        }
+        let mut failed = Vec::new();
+        for component in &self.world.components {
+            match &component.state {
+                ComponentState::Broken(why) | ComponentState::Failed(why) => {
+                    failed.push(format!("{}: {why}", component.name));
+                }
+                ComponentState::Blocked(on) => {
+                    failed.push(format!("{}: waits for {}", component.name, on.join(", ")));
+                }
+                ComponentState::Ready => {}
+                ComponentState::Applying | ComponentState::Settling => return,
+            }
+        }
+        if self.running == 0 && self.queue.is_empty() {
+            self.outcome =
+                Some(if failed.is_empty() { Ok(()) } else { Err(AgentError::NotReady(failed.join("\n  "))) });
+        }
+    }
+
+    /// Looks how those objects are whose status moved, or that nobody has looked at yet.
+    pub(super) fn sweep_health(&mut self) {
+        let mut due: BTreeMap<GroupKind, Vec<ObjectKey>> = BTreeMap::new();
+        for (key, tracked) in &mut self.world.objects {
+            let wanted = tracked.wish.is_some() && !tracked.busy && tracked.observed.is_some();
+            if wanted && (tracked.unassessed || tracked.health.is_none()) {
+                tracked.unassessed = false;
+                due.entry(key.group_kind.clone()).or_default().push(key.clone());
+            }
+        }
+        for (kind, keys) in due {
+            if keys.len() < LIST_FROM {
+                keys.iter().for_each(|key| self.enqueue(key, Task::Assess));
+                continue;
+            }
+            let Some(resource) = self.offer.catalog.kind(&kind).cloned() else { continue };
+            let tools = self.tools.clone();
+            let selector = format!("{}={}", crate::manifest::PART_OF, self.apply_set);
+            self.jobs.spawn(async move {
+                let mut seen = Vec::new();
+                let listed = tools
+                    .cluster
+                    .list(&resource, None, &selector, |live| {
+                        let text = |pointer: &str| live.pointer(pointer).and_then(|value| value.as_str());
+                        let key = ObjectKey {
+                            group_kind: kind.clone(),
+                            namespace: text("/metadata/namespace").map(ToOwned::to_owned),
+                            name: text("/metadata/name").unwrap_or_default().to_owned(),
+                        };
+                        seen.push((key, assess(&live)));
+                    })
+                    .await;
+                Finished::Swept(listed.map(|()| seen))
+            });
+        }
+    }
+
+    pub(super) fn on_swept(&mut self, result: Result<Vec<(ObjectKey, Health)>, crate::cluster::ApiError>) {
+        match result {
+            Ok(seen) => {
+                for (key, health) in seen {
+                    self.set_health(&key, health);
+                }
+                self.health_moved();
+            }
+            Err(error) => {
+                tracing::debug!(%error, "cannot look how objects are; looking again");
+                self.later(Duration::from_secs(5), Timer::Sweep);
+            }
+        }
+    }
+
+    pub(super) fn on_assessed(&mut self, key: &ObjectKey, seen: Option<(Health, Observed)>) {
+        if let Some((health, observed)) = seen {
+            self.set_health(key, health);
+            if let Some(tracked) = self.world.objects.get_mut(key) {
+                tracked.observed = Some(observed);
+                let again = std::mem::take(&mut tracked.again);
+                if again {
+                    self.judge(key);
+                }
+            }
+        } else {
+            self.see_gone(key);
+        }
+        self.health_moved();
+    }
+
+    fn see_gone(&mut self, key: &ObjectKey) {
+        if let Some(tracked) = self.world.objects.get_mut(key) {
+            tracked.observed = None;
+            if tracked.baseline.is_some() && tracked.wish.is_some() {
+                self.enqueue(key, Task::Confirm);
+            }
+        }
+    }
+
+    fn set_health(&mut self, key: &ObjectKey, health: Health) {
+        let Some(tracked) = self.world.objects.get_mut(key) else { return };
+        if tracked.wish.is_none() || tracked.health.as_ref() == Some(&health) {
+            return;
+        }
+        let was_well = tracked.health.as_ref().is_some_and(Health::is_current);
+        if health.is_failed() {
+            tracing::warn!(object = %key, "not healthy: {health}");
+        } else if !was_well && health.is_current() {
+            tracing::debug!(object = %key, "healthy");
+        }
+        tracked.health = Some(health);
+        // A kind that a CRD brings may be what other objects wait for.
+        if key.group_kind.kind == "CustomResourceDefinition" && !was_well {
+            self.later(Duration::ZERO, Timer::Discover);
+        }
+    }
+
+    /// After the health of something moved: components may be ready now, or no longer.
+    fn health_moved(&mut self) {
+        let mut changed = false;
+        for index in 0..self.world.components.len() {
+            let component = &self.world.components[index];
+            let well = component.objects.iter().all(|key| self.world.is_healthy(key));
+            let next = match component.state {
+                ComponentState::Ready if !well => ComponentState::Settling,
+                ComponentState::Settling if well => ComponentState::Ready,
+                _ => continue,
+            };
+            if next == ComponentState::Ready {
+                tracing::info!(component = &*component.name, "ready");
+            }
+            let component = &mut self.world.components[index];
+            component.since = Instant::now();
+            component.state = next;
+            changed = true;
+        }
+        if changed {
+            self.later(STATUS_AFTER, Timer::Status);
+            // Others may have waited for just this.
+            let blocked = self
+                .world
+                .components
+                .iter()
+                .any(|component| matches!(component.state, ComponentState::Blocked(_)));
+            if blocked && self.world.phase == Phase::Settled {
+                self.world.phase = Phase::Applying;
+            }
+            self.end_if_once();
+        }
+    }
+
+    /// Says now and then what a component has been waiting for.
+    pub(super) fn say_what_is_waited_for(&mut self) {
+        let mut waiting = false;
+        for component in &self.world.components {
+            match &component.state {
+                ComponentState::Blocked(on) => {
+                    waiting = true;
+                    tracing::info!(component = &*component.name, "still waits for {}", on.join(", "));
+                }
+                ComponentState::Settling if component.since.elapsed() > Duration::from_secs(20) => {
+                    waiting = true;
+                    let sick = component.objects.iter().find_map(|key| {
+                        let health = self.world.objects.get(key)?.health.as_ref()?;
+                        (!health.is_current()).then(|| format!("{key}: {health}"))
+                    });
+                    tracing::info!(
+                        component = &*component.name,
+                        "not healthy for {} s: {}",
+                        component.since.elapsed().as_secs(),
+                        sick.unwrap_or_default()
+                    );
+                }
+                _ => {}
+            }
+        }
+        if waiting {
+            self.later(Duration::from_mins(1), Timer::Nag);
+        }
+    }
+
+    /// Marks components for which the inventory must be saved.
+    pub(super) fn unsaved(&mut self, components: impl IntoIterator<Item = std::sync::Arc<str>>) {
+        self.world.unsaved.extend(components.into_iter().filter(|name| !name.is_empty()));
+        if !self.world.unsaved.is_empty() {
+            self.later(super::SAVE_AFTER, Timer::Save);
+        }
+    }
+
+    /// The components whose objects are not all well, with the first reason of each.
+    pub(super) fn unhealthy(&self) -> BTreeSet<String> {
+        self.world
+            .components
+            .iter()
+            .filter_map(|component| match &component.state {
+                ComponentState::Ready => None,
+                ComponentState::Broken(why) => Some(format!("{}: cannot be rendered: {why}", component.name)),
+                ComponentState::Failed(why) => Some(format!("{}: {why}", component.name)),
+                ComponentState::Blocked(on) => {
+                    Some(format!("{}: waits for {}", component.name, on.join(", ")))
+                }
+                ComponentState::Applying => Some(format!("{}: is being applied", component.name)),
+                ComponentState::Settling => {
+                    let sick = component.objects.iter().find_map(|key| {
+                        let health = self.world.objects.get(key)?.health.as_ref();
+                        match health {
+                            Some(health) if health.is_current() => None,
+                            Some(health) => Some(format!("{key}: {health}")),
+                            None => Some(format!("{key}: not looked at yet")),
+                        }
+                    });
+                    Some(format!("{}: {}", component.name, sick.unwrap_or_default()))
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,458 @@
+//! From a revision to a settled cluster: render, plan, apply stage by stage, prune.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::jobs::{Finished, Rendering};
+use super::world::{ComponentProgress, ComponentState, Goal, Phase, Tracked, Trouble, Wish};
+use super::{Agent, AgentError, Task, Timer};
+use crate::environment::Loaded;
+use crate::manifest::{GroupKind, apply_set_id};
+use crate::plan::{self, Action, Plan, Policy};
+use crate::render::DesiredSet;
+use crate::source::{Arrival, SourceEvent};
+
+/// A rendered revision.
+pub struct Rendered {
+    /// Its environment file.
+    pub environment: Arc<Loaded>,
+    /// What it renders to.
+    pub desired: Arc<DesiredSet>,
+    /// The names of all environments in it.
+    pub environments: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Agent {
+    pub(super) fn on_source(&mut self, event: SourceEvent) {
+        match event {
+            SourceEvent::Revision(arrival) => {
+                self.metrics.fetched(arrival.took, jiff::Timestamp::now());
+                // Only the newest counts: an older one that still waits is passed over.
+                self.next = Some(arrival);
+            }
+            SourceEvent::Failed(failure) => {
+                self.metrics.source_failed("error");
+                let error = failure.error;
+                tracing::warn!(topic = "source", attempts = failure.attempts, "{error}");
+                if self.options.once {
+                    self.outcome = Some(Err(AgentError::Source(error.to_string())));
+                }
+            }
+            SourceEvent::Recovered { since, attempts } => {
+                tracing::info!(topic = "source", attempts, "the source answers again (away since {since})");
+            }
+        }
+        self.start_next_revision();
+    }
+
+    /// Begins with the newest revision, unless one is being rendered. A revision whose objects are still being applied
+    /// or waited for is preempted: jobs under way end, all else is planned anew.
+    pub(super) fn start_next_revision(&mut self) {
+        if matches!(self.world.phase, Phase::Listing | Phase::Rendering) {
+            return;
+        }
+        let Some(arrival) = self.next.take() else { return };
+        let revision = arrival.snapshot.revision();
+        if let Some(goal) = &self.world.goal
+            && matches!(self.world.phase, Phase::Applying | Phase::Pruning)
+            && goal.revision.id != revision.id
+        {
+            tracing::info!(topic = "plan", "{} is preempted by {}", goal.revision.short(), revision.short());
+        }
+        self.world.phase = Phase::Rendering;
+        let rendering = Rendering {
+            arrival,
+            environment: self.options.environment.clone(),
+            offer: self.offer.clone(),
+            key: self.tools.key.clone(),
+            cache: self.cache.clone(),
+        };
+        self.jobs.spawn_blocking(move || rendering.run());
+    }
+
+    /// What rendering came to. A revision whose environment file is wrong changes nothing in the cluster.
+    pub(super) fn on_rendered(&mut self, arrival: &Arrival, result: Result<Rendered, String>) {
+        let revision = arrival.snapshot.revision();
+        match result {
+            Err(reason) => {
+                tracing::error!("{revision} is refused, and the cluster stays as it is:\n  {reason}");
+                self.metrics.reconciled("refused", arrival.learned.elapsed(), jiff::Timestamp::now());
+                self.status.refused(revision, &reason);
+                self.later(super::STATUS_AFTER, Timer::Status);
+                // The goal before, if there is one, stays what is kept.
+                self.world.phase = if self.world.goal.is_some() { Phase::Applying } else { Phase::Idle };
+                if self.options.once {
+                    self.outcome = Some(Err(AgentError::Refused(reason)));
+                }
+            }
+            Ok(rendered) => {
+                self.metrics.rendered(rendered.took);
+                self.report_rendering(arrival, &rendered.desired);
+                self.find_heirs(&rendered.environments);
+                self.set_goal(arrival, rendered);
+            }
+        }
+    }
+
+    fn report_rendering(&mut self, arrival: &Arrival, desired: &DesiredSet) {
+        for component in &desired.components {
+            if let Err(error) = &component.result {
+                let text = error.to_string();
+                // The same fault in each revision is said once.
+                if self.said.get(&component.name) != Some(&text) {
+                    tracing::error!(
+                        component = &*component.name,
+                        revision = arrival.snapshot.revision().short(),
+                        "refused, and what the cluster has of it stays as it is: {text}"
+                    );
+                    self.said.insert(component.name.clone(), text);
+                }
+            } else {
+                self.said.remove(&component.name);
+            }
+        }
+    }
+
+    /// Environments that the cluster knows and git has no more: this one may be one of them under a new name, so their
+    /// objects may be taken over.
+    fn find_heirs(&mut self, environments: &[String]) {
+        let gone = self.former.iter().filter(|name| !environments.contains(name));
+        self.heir_of = gone.map(|name| apply_set_id(name)).collect();
+    }
+
+    fn set_goal(&mut self, arrival: &Arrival, rendered: Rendered) {
+        self.policy = Policy::of(&rendered.environment.environment.spec);
+        let plan = plan::plan(
+            &rendered.desired,
+            &self.world.observed_set(),
+            &self.world.inventory(),
+            &self.policy,
+            &self.offer.catalog,
+            &self.tools.key,
+        );
+        let goal = Goal {
+            revision: arrival.snapshot.revision().clone(),
+            snapshot: arrival.snapshot.clone(),
+            environment: rendered.environment,
+            desired: rendered.desired,
+            plan: Arc::new(plan),
+            learned: arrival.learned,
+        };
+        self.world.goal = Some(goal);
+        self.world.done.clear();
+        // The kinds must stand on the ApplySet's parent before the first object of a new kind is made, or a crash
+        // between the two would leave objects that nobody lists.
+        let kinds = self.kinds_of_members();
+        let Some(goal) = &self.world.goal else { return };
+        let environment = goal.environment.clone();
+        let revision = goal.revision.id.clone();
+        let tools = self.tools.clone();
+        self.jobs.spawn(async move {
+            let mirrored =
+                tools.cluster.mirror_environment(&environment.environment, &kinds, &revision).await;
+            Finished::Mirrored(mirrored)
+        });
+    }
+
+    /// The kinds that the environment has or is about to have objects of.
+    fn kinds_of_members(&self) -> BTreeSet<GroupKind> {
+        let planned = self.world.goal.iter().flat_map(|goal| goal.plan.steps().map(|step| &step.key));
+        planned.chain(self.world.objects.keys()).map(|key| key.group_kind.clone()).collect()
+    }
+
+    /// The Environment is mirrored: now the plan can be carried out.
+    pub(super) fn on_mirrored(&mut self, result: Result<serde_json::Value, crate::cluster::ApiError>) {
+        match result {
+            Ok(live) => self.status.mirrored(&live),
+            Err(error) => {
+                tracing::error!(%error, "the Environment could not be written; trying again");
+                // From the top: the plan may be old by then.
+                self.retry_goal();
+                return;
+            }
+        }
+        self.carry_out();
+    }
+
+    fn retry_goal(&mut self) {
+        self.world.phase = Phase::Settled;
+        self.later(Duration::from_secs(5), Timer::Replan);
+    }
+
+    /// Plans anew what git says already: after the cluster began to serve other kinds, or after a failure.
+    pub(super) fn replan(&mut self) {
+        if matches!(self.world.phase, Phase::Listing | Phase::Rendering) || self.next.is_some() {
+            return;
+        }
+        let Some(goal) = self.world.goal.take() else { return };
+        self.world.phase = Phase::Rendering;
+        let arrival = Arrival { snapshot: goal.snapshot, learned: Instant::now(), took: Duration::ZERO };
+        let rendered = Rendered {
+            environment: goal.environment,
+            desired: goal.desired,
+            environments: Vec::new(),
+            took: Duration::ZERO,
+        };
+        self.set_goal(&arrival, rendered);
+    }
+
+    /// Takes the plan's steps over into the world and starts.
+    fn carry_out(&mut self) {
+        let Some(goal) = &self.world.goal else { return };
+        let plan = goal.plan.clone();
+        let desired = goal.desired.clone();
+        self.world.phase = Phase::Applying;
+        self.watch_kinds(&plan);
+        self.take_in_wishes(&plan, &desired);
+        self.world.components = plan
+            .components
+            .iter()
+            .map(|component| ComponentProgress {
+                name: component.name.clone(),
+                depends_on: component.depends_on.clone(),
+                stages: component
+                    .stages
+                    .iter()
+                    .map(|stage| {
+                        let due = |step: &&plan::Step| step.action.is_due();
+                        stage.steps.iter().filter(due).map(|step| step.key.clone()).collect::<Vec<_>>()
+                    })
+                    .filter(|stage| !stage.is_empty())
+                    .collect(),
+                current: HashSet::new(),
+                objects: component.steps().map(|step| step.key.clone()).collect(),
+                state: match &component.error {
+                    Some(error) => ComponentState::Broken(error.clone()),
+                    None => ComponentState::Blocked(Vec::new()),
+                },
+                since: Instant::now(),
+            })
+            .collect();
+        self.world.prune = plan
+            .prune
+            .stages
+            .iter()
+            .map(|stage| stage.iter().map(|step| step.key.clone()).collect())
+            .collect();
+        self.report_plan(&plan);
+        self.advance_components();
+    }
+
+    fn watch_kinds(&mut self, plan: &Plan) {
+        let kinds: HashSet<&GroupKind> = plan.steps().map(|step| &step.key.group_kind).collect();
+        for kind in kinds {
+            if let Some(resource) = self.offer.catalog.kind(kind) {
+                self.watches.ensure(resource);
+            }
+        }
+    }
+
+    /// What git says of each object, and what is decided about it without a request.
+    fn take_in_wishes(&mut self, plan: &Plan, desired: &DesiredSet) {
+        let mut rendered = HashMap::new();
+        for component in &desired.components {
+            if let Ok(result) = &component.result {
+                rendered.insert(component.name.clone(), result.clone());
+            }
+        }
+        let broken: HashSet<&str> = plan
+            .components
+            .iter()
+            .filter(|component| component.error.is_some())
+            .map(|component| &*component.name)
+            .collect();
+        for tracked in self.world.objects.values_mut() {
+            // A component that cannot be rendered keeps what it has, wishes included.
+            if !broken.contains(&*tracked.component) {
+                tracked.wish = None;
+                tracked.trouble = None;
+            }
+        }
+        let mut moved = BTreeSet::new();
+        for component in &plan.components {
+            let Some(rendered) = rendered.get(&component.name) else { continue };
+            for step in component.steps() {
+                let Some(index) = step.object else { continue };
+                let Some(resource) = self.offer.catalog.resolve(&rendered.objects[index].manifest).cloned()
+                else {
+                    continue;
+                };
+                let inherited = self.world.inherited.entries.remove(&step.key);
+                let tracked = self.world.objects.entry(step.key.clone()).or_default();
+                if let Some(entry) = inherited
+                    && tracked.baseline.is_none()
+                {
+                    tracked.baseline = Some(entry.baseline());
+                    tracked.component = entry.component;
+                }
+                if tracked.component != component.name {
+                    moved.extend([tracked.component.clone(), component.name.clone()]);
+                    tracked.component = component.name.clone();
+                }
+                tracked.deleting = false;
+                tracked.wish = Some(Wish {
+                    rendered: rendered.clone(),
+                    index,
+                    once: step.once.clone(),
+                    resource,
+                    digest: step.digest,
+                });
+                tracked.trouble = step.action.obstacle(&step.reason).map(|why| Trouble { why });
+                tracked.differs = matches!(step.action, Action::Hold(_));
+                if matches!(step.action, Action::Nothing) && tracked.health.is_none() {
+                    tracked.health = crate::plan::health::without_status(&step.key.group_kind);
+                }
+            }
+        }
+        // Objects that git does not name and that are known only from the inventory: they may have to be deleted.
+        for (key, entry) in std::mem::take(&mut self.world.inherited.entries) {
+            let tracked: &mut Tracked = self.world.objects.entry(key).or_default();
+            if tracked.baseline.is_none() {
+                tracked.baseline = Some(entry.baseline());
+                tracked.component = entry.component;
+            }
+        }
+        moved.retain(|name| !name.is_empty());
+        self.unsaved(moved);
+    }
+
+    /// Starts what can start: components whose dependencies are ready, stages whose predecessors are done.
+    pub(super) fn advance_components(&mut self) {
+        let mut progress = true;
+        while progress && self.world.phase == Phase::Applying {
+            progress = false;
+            for index in 0..self.world.components.len() {
+                progress |= self.advance_component(index);
+            }
+        }
+        self.finish_applying();
+    }
+
+    /// Returns whether the component changed its state, which can set others free.
+    fn advance_component(&mut self, index: usize) -> bool {
+        let component = &self.world.components[index];
+        match &component.state {
+            ComponentState::Blocked(before) => {
+                let waits: Vec<Arc<str>> =
+                    component.depends_on.iter().filter(|name| !self.world.is_ready(name)).cloned().collect();
+                let next =
+                    if waits.is_empty() { ComponentState::Applying } else { ComponentState::Blocked(waits) };
+                if *before == Vec::<Arc<str>>::new()
+                    && let ComponentState::Blocked(waits) = &next
+                {
+                    tracing::info!(component = &*component.name, "waits for {}", waits.join(", "));
+                    self.later(Duration::from_secs(30), Timer::Nag);
+                }
+                let changed = next == ComponentState::Applying;
+                self.world.components[index].state = next;
+                changed
+            }
+            ComponentState::Applying => {
+                if !component.current.is_empty() {
+                    return false;
+                }
+                if let Some(failed) = self.failure_of(index) {
+                    self.world.components[index].state = ComponentState::Failed(failed);
+                    return true;
+                }
+                if self.world.components[index].stages.is_empty() {
+                    self.world.components[index].state = ComponentState::Settling;
+                    self.world.components[index].since = Instant::now();
+                    return true;
+                }
+                let stage = self.world.components[index].stages.remove(0);
+                self.world.components[index].current = stage.iter().cloned().collect();
+                for key in &stage {
+                    if let Some(tracked) = self.world.objects.get_mut(key) {
+                        tracked.failures = 0;
+                    }
+                    self.enqueue(key, Task::Apply);
+                }
+                true
+            }
+            ComponentState::Settling => {
+                let unhealthy = component.objects.iter().any(|key| !self.world.is_healthy(key));
+                if !unhealthy {
+                    self.world.components[index].state = ComponentState::Ready;
+                    self.later(super::STATUS_AFTER, Timer::Status);
+                    return true;
+                }
+                if component
+                    .objects
+                    .iter()
+                    .any(|key| self.world.objects.get(key).is_some_and(|tracked| tracked.health.is_none()))
+                {
+                    self.later(Duration::ZERO, Timer::Sweep);
+                }
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Why the stage that was just done does not allow the next one.
+    fn failure_of(&self, index: usize) -> Option<String> {
+        self.world.components[index].objects.iter().find_map(|key| {
+            let tracked = self.world.objects.get(key)?;
+            let trouble =
+                tracked.trouble.as_ref().filter(|_| tracked.baseline.is_none() || !tracked.is_applied())?;
+            Some(format!("{key}: {}", trouble.why))
+        })
+    }
+
+    /// When nothing is left to apply: deletions, or the end.
+    fn finish_applying(&mut self) {
+        if self.world.phase != Phase::Applying {
+            return;
+        }
+        let waiting = self.world.components.iter().any(|component| {
+            matches!(component.state, ComponentState::Applying | ComponentState::Blocked(_))
+        });
+        if waiting {
+            // Blocked for good: what a component waits for has failed, and only a new revision or a retry helps.
+            let busy = self.world.components.iter().any(|component| {
+                matches!(component.state, ComponentState::Applying | ComponentState::Settling)
+            });
+            if busy {
+                return;
+            }
+            self.settled();
+            return;
+        }
+        let all_applied = self.world.components.iter().all(ComponentProgress::is_applied);
+        if all_applied && !self.world.prune.is_empty() {
+            self.world.phase = Phase::Pruning;
+            self.advance_prune();
+        } else {
+            if !self.world.prune.is_empty() {
+                tracing::warn!("nothing is deleted, since not everything new could be applied");
+            }
+            self.settled();
+        }
+    }
+
+    /// Deletes stage by stage. A stage is over when the server has taken all its requests: finalizers may hold an
+    /// object for long, and do not hold up the rest.
+    pub(super) fn advance_prune(&mut self) {
+        let under_way =
+            self.world.objects.values().any(|tracked| {
+                tracked.wish.is_none() && (tracked.busy || tracked.queued == Some(Task::Delete))
+            });
+        if under_way {
+            return;
+        }
+        if self.world.prune.is_empty() {
+            self.settled();
+            return;
+        }
+        for key in self.world.prune.remove(0) {
+            self.enqueue(&key, Task::Delete);
+        }
+        if self.queue.is_empty() {
+            self.advance_prune();
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! All that the agent knows, in one place and owned by one task. Nothing here talks to anybody.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::environment::Loaded;
+use crate::manifest::{Digest, FieldPath, GroupKind, ObjectKey};
+use crate::plan::health::Health;
+use crate::plan::{Baseline, Inventory, InventoryEntry, Observed, ObservedSet, Plan, Resource};
+use crate::render::{DesiredSet, RenderedComponent};
+use crate::source::{Revision, Snapshot};
+
+/// Where the agent stands in bringing the cluster to a revision. Each arrow is one function in `sync`.
+///
+/// ```text
+/// Listing ──▶ Idle ──revision──▶ Rendering ──▶ Applying ──all applied──▶ Pruning ──▶ Settled
+///               ▲                    ▲                                                 │
+///               │                    └───────────────── newer revision ────────────────┤
+///               └──────────────────────────────────────────────────────────────────────┘
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The watches have not yet listed what is there.
+    Listing,
+    /// Nothing to do, no revision yet.
+    Idle,
+    /// A revision is being read and rendered.
+    Rendering,
+    /// Objects are being applied, components wait for others.
+    Applying,
+    /// All is applied; what git no longer names is being deleted.
+    Pruning,
+    /// The cluster is as the revision says, as far as it goes.
+    Settled,
+}
+
+/// What an object is to git.
+#[derive(Clone)]
+pub struct Wish {
+    /// The component's rendering.
+    pub rendered: Arc<RenderedComponent>,
+    /// The object's place in it.
+    pub index: usize,
+    /// The fields that are set once.
+    pub once: Vec<FieldPath>,
+    /// How the API server serves it.
+    pub resource: Resource,
+    /// The digest of the wish.
+    pub digest: Digest,
+}
+
+/// One object.
+#[derive(Default)]
+pub struct Tracked {
+    /// The component that it belongs to, or belonged to; empty where nothing is known.
+    pub component: Arc<str>,
+    /// What git says; `None` for what git no longer names.
+    pub wish: Option<Wish>,
+    /// What we know since we applied it last.
+    pub baseline: Option<Baseline>,
+    /// Its metadata, as the watch or an answer said last.
+    pub observed: Option<Observed>,
+    /// Its health; `None` where nobody has looked yet.
+    pub health: Option<Health>,
+    /// The job on it that waits for its turn.
+    pub queued: Option<super::Task>,
+    /// Whether a job on it is under way.
+    pub busy: bool,
+    /// Whether something happened to it while a job was under way.
+    pub again: bool,
+    /// How often in a row a job on it failed.
+    pub failures: u32,
+    /// Why it is not as git says, where it is not.
+    pub trouble: Option<Trouble>,
+    /// Whether a difference is known that was left so (`drift: report`, a hold, a fight).
+    pub differs: bool,
+    /// The digest of people's entries that were looked at and found harmless.
+    pub accepted: Option<Digest>,
+    /// A person holds it, and it was said.
+    pub held: bool,
+    /// When a watch told of it last.
+    pub noticed: Option<Instant>,
+    /// Its status may have moved since its health was looked at.
+    pub unassessed: bool,
+    /// A fight over it is waited out until then.
+    pub deferred_until: Option<Instant>,
+    /// We asked for its deletion.
+    pub deleting: bool,
+}
+
+impl Tracked {
+    /// Whether what git says now is what was applied last.
+    pub fn is_applied(&self) -> bool {
+        match (&self.wish, &self.baseline) {
+            (Some(wish), Some(baseline)) => wish.digest == baseline.desired,
+            _ => false,
+        }
+    }
+
+    /// Whether a fight over it is being waited out.
+    pub fn is_deferred(&self) -> bool {
+        self.deferred_until.is_some_and(|until| until > Instant::now())
+    }
+}
+
+/// Why an object is not as git says.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// In words.
+    pub why: String,
+}
+
+/// How far a component is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ComponentState {
+    /// It could not be rendered.
+    Broken(String),
+    /// It waits for others.
+    Blocked(Vec<Arc<str>>),
+    /// Its stages are being applied.
+    Applying,
+    /// All is applied, and something is not healthy yet.
+    Settling,
+    /// Applied and healthy.
+    Ready,
+    /// An object of it could not be applied.
+    Failed(String),
+}
+
+/// A component on its way.
+pub struct ComponentProgress {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The components that must be ready before.
+    pub depends_on: Vec<Arc<str>>,
+    /// What is still to be done, stage by stage, the next one first.
+    pub stages: Vec<Vec<ObjectKey>>,
+    /// What is being done.
+    pub current: HashSet<ObjectKey>,
+    /// What it has, all of it.
+    pub objects: Vec<ObjectKey>,
+    /// How far it is.
+    pub state: ComponentState,
+    /// When it began to settle, for saying what takes long.
+    pub since: Instant,
+}
+
+impl ComponentProgress {
+    /// Whether all of it is applied.
+    pub fn is_applied(&self) -> bool {
+        matches!(self.state, ComponentState::Settling | ComponentState::Ready)
+    }
+}
+
+/// A revision that the agent works towards or stands at.
+pub struct Goal {
+    /// The commit.
+    pub revision: Revision,
+    /// Its files: origins are read from them when a report needs them.
+    pub snapshot: Arc<Snapshot>,
+    /// What its environment file says.
+    pub environment: Arc<Loaded>,
+    /// What it renders to.
+    pub desired: Arc<DesiredSet>,
+    /// The plan that was made of it.
+    pub plan: Arc<Plan>,
+    /// When the agent learned of it.
+    pub learned: Instant,
+}
+
+/// All that the agent knows.
+pub struct World {
+    /// Where it stands.
+    pub phase: Phase,
+    /// What it works towards.
+    pub goal: Option<Goal>,
+    /// The objects of the environment.
+    pub objects: HashMap<ObjectKey, Tracked>,
+    /// The components of the goal, in their order.
+    pub components: Vec<ComponentProgress>,
+    /// The deletions still to be made, stage by stage.
+    pub prune: Vec<Vec<ObjectKey>>,
+    /// Kinds whose first listing has not come yet.
+    pub unlisted: HashSet<GroupKind>,
+    /// Components whose inventory is to be saved.
+    pub unsaved: BTreeSet<Arc<str>>,
+    /// The inventory's ConfigMaps of each component, as written.
+    pub shards: HashMap<Arc<str>, usize>,
+    /// What an agent before us left, until the first plan took it in.
+    pub inherited: Inventory,
+    /// The changes made since the goal was set, by kind of change.
+    pub done: BTreeMap<&'static str, u64>,
+}
+
+impl World {
+    /// A world in which nothing is known yet.
+    pub fn new(inherited: Inventory) -> Self {
+        Self {
+            phase: Phase::Listing,
+            goal: None,
+            objects: HashMap::new(),
+            components: Vec::new(),
+            prune: Vec::new(),
+            unlisted: HashSet::new(),
+            unsaved: BTreeSet::new(),
+            shards: HashMap::new(),
+            inherited,
+            done: BTreeMap::new(),
+        }
+    }
+
+    /// What planning compares with: the metadata of all objects that are there.
+    pub fn observed_set(&self) -> ObservedSet {
+        let seen = |(key, tracked): (&ObjectKey, &Tracked)| Some((key.clone(), tracked.observed.clone()?));
+        ObservedSet { objects: self.objects.iter().filter_map(seen).collect() }
+    }
+
+    /// The inventory as it is now: what was inherited, then what was learned since.
+    pub fn inventory(&self) -> Inventory {
+        let mut inventory = self.inherited.clone();
+        for (key, tracked) in &self.objects {
+            if let Some(entry) = Self::entry(tracked) {
+                inventory.entries.insert(key.clone(), entry);
+            }
+        }
+        inventory
+    }
+
+    /// The inventory's entry of an object.
+    fn entry(tracked: &Tracked) -> Option<InventoryEntry> {
+        let baseline = tracked.baseline.as_ref()?;
+        Some(InventoryEntry {
+            component: tracked.component.clone(),
+            uid: tracked.observed.as_ref().map(|observed| observed.uid.clone()).unwrap_or_default(),
+            desired: baseline.desired,
+            fields: baseline.fields,
+            projection: baseline.projection,
+        })
+    }
+
+    /// The lines of a component's inventory.
+    pub fn lines_of(&self, component: &str) -> Vec<(ObjectKey, InventoryEntry)> {
+        let mut lines: Vec<_> = self
+            .objects
+            .iter()
+            .filter(|(_, tracked)| &*tracked.component == component)
+            .filter_map(|(key, tracked)| Some((key.clone(), Self::entry(tracked)?)))
+            .collect();
+        lines.sort_by(|one, two| one.0.cmp(&two.0));
+        lines
+    }
+
+    /// Whether the component of that name is ready; one that git does not name does not hold others up.
+    pub fn is_ready(&self, name: &str) -> bool {
+        self.components
+            .iter()
+            .find(|component| &*component.name == name)
+            .is_none_or(|component| component.state == ComponentState::Ready)
+    }
+
+    /// Whether an object is as healthy as its dependents need it.
+    pub fn is_healthy(&self, key: &ObjectKey) -> bool {
+        self.objects.get(key).and_then(|tracked| tracked.health.as_ref()).is_some_and(Health::is_current)
+    }
+}

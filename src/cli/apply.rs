@@ -1,0 +1,49 @@
+//! `mooring apply`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::sync::Notify;
+
+use super::cluster::ClusterArgs;
+use super::source::SourceArgs;
+use crate::agent;
+use crate::serve::{Health, Metrics};
+
+/// Arguments of `mooring apply`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: mooring apply local --folder . --context minikube")]
+pub struct ApplyArgs {
+    /// The environment.
+    environment: String,
+    #[command(flatten)]
+    source: SourceArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// How long to wait until all of it is ready.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    timeout: u64,
+}
+
+/// Applies an environment by the agent's own loop, which ends when the revision is settled and healthy.
+pub fn run(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
+    let source = args.source.open()?;
+    let options = super::agent::options(&args.environment, &args.source, &args.cluster, true);
+    super::runtime()?.block_on(async {
+        let cancel = super::agent::ended_by_signal()?;
+        let health = Arc::new(Health::new(Duration::MAX));
+        let done =
+            agent::run(options, source, health, Arc::new(Metrics::new()), Arc::new(Notify::new()), cancel);
+        let limit = Duration::from_secs(args.timeout);
+        match tokio::time::timeout(limit, done).await {
+            Ok(done) => done.map(|()| ExitCode::SUCCESS).map_err(Into::into),
+            Err(_) => anyhow::bail!(
+                "not everything is ready after {} s; `mooring status {}` says what is not",
+                args.timeout,
+                args.environment
+            ),
+        }
+    })
+}

@@ -1,0 +1,20 @@
+//! `mooring completion`.
+
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+/// Arguments of `mooring completion`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: source <(mooring completion bash)")]
+pub struct CompletionArgs {
+    /// The shell.
+    shell: Shell,
+}
+
+/// Prints the script.
+pub fn run(args: &CompletionArgs) -> ExitCode {
+    clap_complete::generate(args.shell, &mut super::Cli::command(), "mooring", &mut std::io::stdout());
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,75 @@
+//! The command line: one file a subcommand, no logic of its own.
+
+mod agent;
+mod apply;
+pub mod cluster;
+mod completion;
+mod paint;
+pub mod source;
+mod status;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  mooring check                                   is everything in this repository right?
+  mooring render local                            what would be sent to the cluster
+  mooring plan local --context minikube           what would change there, and why
+  mooring apply local --context minikube          do it once, by hand
+  mooring agent --repo https://git.example.org/lakehouse.git --environment local
+                                                  keep it so: apply each push, put drift back
+  mooring status --context minikube               how is it?
+
+Exit codes: 0 done, 1 failed; `plan` exits with 2 where something would change.";
+
+/// A GitOps agent for a data lakehouse on Kubernetes: renders what git says, applies it, sees what drifts, says who
+/// did it and puts it back.
+#[derive(Debug, Parser)]
+#[command(name = "mooring", version, after_help = EXAMPLES, max_term_width = 110, propagate_version = true)]
+struct Cli {
+    /// How logs are written: `text` for people, `json` for machines, one object a line.
+    #[arg(long, global = true, value_enum, default_value = "text", env = "MOORING_LOG_FORMAT")]
+    log_format: crate::telemetry::LogFormat,
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,mooring::source=debug`.
+    #[arg(long, global = true, default_value = "info", env = "MOORING_LOG")]
+    log_level: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Keep an environment as git says: apply each new revision, watch, report and correct drift.
+    Agent(agent::AgentArgs),
+    /// Apply an environment once, as the agent would, and wait until it is ready.
+    Apply(apply::ApplyArgs),
+    /// Show how the environments in a cluster are: revision, health, drift, next runs.
+    Status(status::StatusArgs),
+    /// Print a completion script for a shell.
+    Completion(completion::CompletionArgs),
+}
+
+/// A runtime for commands that talk to a cluster or a remote.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}
+
+/// Parses the arguments, sets telemetry up, runs the command; returns its exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = crate::telemetry::start(&cli.log_level, cli.log_format) {
+        eprintln!("mooring: {error}");
+        return ExitCode::FAILURE;
+    }
+    let done = match cli.command {
+        Command::Agent(args) => agent::run(&args),
+        Command::Apply(args) => apply::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Completion(args) => Ok(completion::run(&args)),
+    };
+    done.unwrap_or_else(|error| {
+        anstream::eprintln!("{}: {error:#}", paint::wrong("error"));
+        ExitCode::FAILURE
+    })
+}

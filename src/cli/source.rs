@@ -1,0 +1,86 @@
+//! Where a command reads the environments from.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::source::{Address, Credentials, GitOptions, ReadLimits, SecretFrom, Source};
+
+/// Where the environments are read from.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Source")]
+pub struct SourceArgs {
+    /// A git remote: https, ssh, file, or a path.
+    #[arg(long, value_name = "URL", env = "MOORING_REPO", conflicts_with = "folder")]
+    pub repo: Option<String>,
+    /// The branch, tag or reference to follow.
+    #[arg(long, value_name = "REF", default_value = "main", env = "MOORING_BRANCH")]
+    branch: String,
+    /// A working folder instead of a remote: each save is applied within a second.
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// How often the remote is asked (a tenth more or less, so that many agents do not ask at once).
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, env = "MOORING_INTERVAL")]
+    interval: Duration,
+    /// The user name for https.
+    #[arg(long, value_name = "NAME", env = "MOORING_GIT_USERNAME")]
+    git_username: Option<String>,
+    /// A file that holds the token for https; else MOORING_GIT_TOKEN is used.
+    #[arg(long, value_name = "FILE")]
+    git_token_file: Option<PathBuf>,
+    /// The private key for ssh.
+    #[arg(long, value_name = "FILE", env = "MOORING_SSH_KEY")]
+    ssh_key: Option<PathBuf>,
+    /// The hosts that are trusted for ssh, in the form of ~/.ssh/known_hosts. Required for ssh.
+    #[arg(long, value_name = "FILE", env = "MOORING_KNOWN_HOSTS")]
+    known_hosts: Option<PathBuf>,
+    /// Where the clone and the lock are kept.
+    #[arg(long, value_name = "DIR", env = "MOORING_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl SourceArgs {
+    /// The source that the arguments name; a folder is the current one unless named.
+    pub fn open(&self) -> anyhow::Result<Source> {
+        let Some(repo) = &self.repo else {
+            let folder = self.folder.clone().unwrap_or_else(|| PathBuf::from("."));
+            return Ok(Source::folder(folder, ReadLimits::default()));
+        };
+        let mut options = GitOptions::new(Address::parse(repo)?, &self.branch, self.state());
+        options.interval = self.interval;
+        let token = self.git_token_file.clone().map(SecretFrom::File);
+        let from_environment =
+            || std::env::var_os("MOORING_GIT_TOKEN").map(|_| SecretFrom::Env("MOORING_GIT_TOKEN".to_owned()));
+        options.credentials = Credentials {
+            username: self.git_username.clone(),
+            token: token.or_else(from_environment),
+            ssh_key: self.ssh_key.clone(),
+            known_hosts: self.known_hosts.clone(),
+            ..Credentials::default()
+        };
+        Ok(Source::git(options)?)
+    }
+
+    /// Where clones and locks are kept: in the user's cache unless named.
+    pub fn state(&self) -> PathBuf {
+        self.state_dir.clone().unwrap_or_else(|| {
+            let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+            let home = || {
+                std::env::var_os("HOME").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from).join(".cache")
+            };
+            cache.unwrap_or_else(home).join("mooring").join("state")
+        })
+    }
+}
+
+/// Reads `30s`, `500ms`, `2m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration: jiff::SignedDuration =
+        text.parse().map_err(|error| format!("{error}; write 30s, 500ms or 2m"))?;
+    let duration = Duration::try_from(duration).map_err(|_| "it must not be negative".to_owned())?;
+    if duration < Duration::from_millis(100) {
+        return Err("at least 100ms, or the remote is asked without a pause".to_owned());
+    }
+    Ok(duration)
+}
