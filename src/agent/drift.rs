@@ -145,25 +145,34 @@ impl Agent {
         }
     }
 
-    fn see(&mut self, key: &ObjectKey, observed: Observed) {
+    pub(super) fn see(&mut self, key: &ObjectKey, observed: Observed) {
         let tracked = self.world.objects.entry(key.clone()).or_default();
-        tracked.noticed = Some(Instant::now());
-        tracked.observed = Some(observed);
-        if tracked.busy {
-            tracked.again = true;
+        // The echo of our own write, or of something that an answer has told us since.
+        let known = tracked.observed.as_ref();
+        if known.is_some_and(|known| known.uid == observed.uid && !observed.is_newer_than(known)) {
             return;
         }
+        if tracked.busy {
+            tracked.noticed.get_or_insert_with(Instant::now);
+            tracked.pending = Some(observed);
+            tracked.vanished = false;
+            return;
+        }
+        tracked.noticed = Some(Instant::now());
+        tracked.observed = Some(observed);
         self.judge(key);
     }
 
-    fn see_vanished(&mut self, key: &ObjectKey) {
+    pub(super) fn see_vanished(&mut self, key: &ObjectKey) {
         let Some(tracked) = self.world.objects.get_mut(key) else { return };
-        tracked.noticed = Some(Instant::now());
         if tracked.busy {
             // A job of ours is on it: what that comes to tells more.
-            tracked.again = true;
+            tracked.noticed.get_or_insert_with(Instant::now);
+            tracked.vanished = true;
+            tracked.pending = None;
             return;
         }
+        tracked.noticed = Some(Instant::now());
         if tracked.wish.is_none() {
             // Nothing that git names: pruned at last, or deleted by somebody before we came to it.
             self.forget(key);
@@ -228,7 +237,6 @@ impl Agent {
             }
         };
         let Some(tracked) = self.world.objects.get_mut(key) else { return };
-        tracked.again = false;
         if let Some(baseline) = confirmation.baseline {
             tracked.baseline = Some(baseline);
         }

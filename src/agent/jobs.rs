@@ -105,23 +105,28 @@ impl Agent {
             Finished::Applied(key, result) => {
                 self.job_ended(&key);
                 self.on_applied(&key, *result);
+                self.catch_up(&key);
             }
             Finished::Confirmed(key, result) => {
                 self.job_ended(&key);
                 self.on_confirmed(&key, *result);
+                self.catch_up(&key);
             }
             Finished::Repaired(key, result) => {
                 self.job_ended(&key);
                 self.on_repaired(&key, *result);
+                self.catch_up(&key);
             }
             Finished::Deleted(key, result) => {
                 self.job_ended(&key);
                 self.on_deleted(&key, result);
+                self.catch_up(&key);
             }
             Finished::Assessed(looked) => {
                 for (key, seen) in looked {
                     self.job_ended(&key);
                     self.on_assessed(&key, seen);
+                    self.catch_up(&key);
                 }
             }
             Finished::Swept(result) => self.on_swept(result),
@@ -196,6 +201,24 @@ impl Agent {
         }
     }
 
+    /// Takes in what happened to an object while a job on it was under way. Called when the job's own result is in.
+    pub(super) fn catch_up(&mut self, key: &ObjectKey) {
+        let Some(tracked) = self.world.objects.get_mut(key) else { return };
+        if tracked.busy {
+            return;
+        }
+        let pending = tracked.pending.take();
+        let again = tracked.again.take();
+        if std::mem::take(&mut tracked.vanished) {
+            self.see_vanished(key);
+        } else if let Some(pending) = pending {
+            self.see(key, pending);
+        }
+        if let Some(task) = again {
+            self.enqueue(key, task);
+        }
+    }
+
     /// A description of how to apply an object; `None` for what git does not name.
     pub(super) fn apply_job(&self, key: &ObjectKey) -> Option<ApplyJob> {
         let tracked = self.world.objects.get(key)?;
@@ -242,8 +265,13 @@ impl Agent {
         match result {
             Ok(outcome) => {
                 self.note_applied(key, &outcome);
+                let gone = outcome.done == apply::Done::Created
+                    && self.world.objects.get(key).is_some_and(super::world::Tracked::is_applied);
                 self.take_in(key, outcome);
                 self.left_out(key);
+                if gone {
+                    self.report_found_missing(key);
+                }
             }
             Err(refusal) => self.on_not_applied(key, refusal),
         }
@@ -258,23 +286,17 @@ impl Agent {
         tracked.baseline = Some(outcome.baseline);
         tracked.accepted = None;
         tracked.health = Some(outcome.health);
-        // An event that came while the write was under way may tell of something newer.
-        let newer = tracked.observed.as_ref().is_some_and(|seen| seen.is_newer_than(&outcome.observed));
-        if !newer {
-            tracked.observed = Some(outcome.observed);
-        }
-        let again = std::mem::take(&mut tracked.again);
+        tracked.observed = Some(outcome.observed);
+        // What the watch said of the time before this answer is answered by it.
+        tracked.vanished = false;
         let component = tracked.component.clone();
+        self.mend(&component);
         self.unsaved([component]);
         self.later(super::STATUS_AFTER, Timer::Status);
-        if again || newer {
-            self.judge(key);
-        }
     }
 
     fn on_not_applied(&mut self, key: &ObjectKey, refusal: Refusal) {
         let Some(tracked) = self.world.objects.get_mut(key) else { return };
-        tracked.again = false;
         tracked.failures += 1;
         let (why, transient) = match refusal {
             Refusal::Held(observed) => {
@@ -293,7 +315,8 @@ impl Agent {
         let pause = Duration::from_secs(1 << tracked.failures.min(9)).min(LONGEST_RETRY);
         let failures = tracked.failures;
         let news = tracked.trouble.as_ref().is_none_or(|trouble| trouble.why != why);
-        tracked.trouble = Some(super::world::Trouble { why: why.clone() });
+        tracked.trouble = Some(super::world::Trouble { why: why.clone(), parked: false });
+        let component = tracked.component.clone();
         if news {
             self.note_not_applied(key, &why, transient);
         }
@@ -304,6 +327,11 @@ impl Agent {
         } else {
             self.later(pause.max(Duration::from_secs(30)), Timer::Retry(key.clone(), Task::Apply));
             self.left_out(key);
+            let name = component;
+            if let Some(component) = self.world.components.iter_mut().find(|component| component.name == name)
+            {
+                component.failed.get_or_insert(format!("{key}: {why}"));
+            }
         }
         self.later(super::STATUS_AFTER, Timer::Status);
     }

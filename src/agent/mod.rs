@@ -184,7 +184,7 @@ impl Agent {
     fn enqueue(&mut self, key: &ObjectKey, task: Task) {
         let Some(tracked) = self.world.objects.get_mut(key) else { return };
         if tracked.busy {
-            tracked.again = true;
+            tracked.again = Some(tracked.again.map_or(task, |again| again.max(task)));
         } else if tracked.queued.replace(tracked.queued.map_or(task, |queued| queued.max(task))).is_none() {
             self.queue.push_back(key.clone());
         }
@@ -207,7 +207,11 @@ impl Agent {
                 self.world.phase = Phase::Idle;
                 self.start_next_revision();
             }
-            Phase::Idle | Phase::Settled => self.start_next_revision(),
+            Phase::Idle => self.start_next_revision(),
+            Phase::Settled => {
+                self.start_next_revision();
+                self.end_if_once();
+            }
             Phase::Applying => self.advance_components(),
             Phase::Pruning => self.advance_prune(),
             Phase::Listing | Phase::Rendering => {}

@@ -8,7 +8,8 @@ use super::world::ComponentState;
 use super::{Agent, STATUS_AFTER, Timer};
 use crate::cluster::EventNote;
 use crate::manifest::{FieldPath, ObjectKey};
-use crate::plan::{Action, Decision, DriftRecord, Plan};
+use crate::plan::drift::Finding;
+use crate::plan::{Action, Decision, DriftKind, DriftRecord, Plan};
 use crate::render::{RenderContext, origins};
 
 impl Agent {
@@ -139,6 +140,29 @@ impl Agent {
         *self.world.done.entry(label).or_default() += 1;
         self.metrics.applied(label);
         self.metrics.apply_request(Some(if outcome.done == Done::Created { 201 } else { 200 }));
+    }
+
+    /// An object that was applied before was gone when the agent came back to it: that is drift too.
+    pub(super) fn report_found_missing(&mut self, key: &ObjectKey) {
+        let Some(goal) = &self.world.goal else { return };
+        let record = DriftRecord {
+            time: jiff::Timestamp::now(),
+            environment: self.options.environment.as_str().into(),
+            revision: goal.revision.short().to_owned(),
+            component: self
+                .world
+                .objects
+                .get(key)
+                .map(|tracked| tracked.component.clone())
+                .unwrap_or_default(),
+            object: key.clone(),
+            kind: DriftKind::Missing,
+            fields: Finding::missing().fields,
+            decision: Decision::Corrected,
+            seen: Duration::ZERO,
+            repaired: Some(goal.learned.elapsed()),
+        };
+        self.report(record);
     }
 
     pub(super) fn note_not_applied(&mut self, key: &ObjectKey, why: &str, transient: bool) {

@@ -112,10 +112,6 @@ impl Agent {
             self.set_health(key, health);
             if let Some(tracked) = self.world.objects.get_mut(key) {
                 tracked.observed = Some(observed);
-                let again = std::mem::take(&mut tracked.again);
-                if again {
-                    self.judge(key);
-                }
             }
         } else {
             self.see_gone(key);
@@ -147,6 +143,31 @@ impl Agent {
         // A kind that a CRD brings may be what other objects wait for.
         if key.group_kind.kind == "CustomResourceDefinition" && !was_well {
             self.later(Duration::ZERO, Timer::Discover);
+        }
+    }
+
+    /// After an object could be applied at last: its component goes on where it failed.
+    pub(super) fn mend(&mut self, name: &str) {
+        let Some(index) = self.world.components.iter().position(|component| &*component.name == name) else {
+            return;
+        };
+        if self.world.components[index].failed.is_none() {
+            return;
+        }
+        let troubled = self.world.components[index]
+            .objects
+            .iter()
+            .any(|key| self.world.objects.get(key).is_some_and(|tracked| tracked.trouble.is_some()));
+        if troubled {
+            return;
+        }
+        let component = &mut self.world.components[index];
+        component.failed = None;
+        if matches!(component.state, ComponentState::Failed(_)) {
+            component.state = ComponentState::Applying;
+            if self.world.phase == Phase::Settled {
+                self.world.phase = Phase::Applying;
+            }
         }
     }
 

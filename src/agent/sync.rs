@@ -212,6 +212,7 @@ impl Agent {
             .iter()
             .map(|component| ComponentProgress {
                 name: component.name.clone(),
+                failed: None,
                 depends_on: component.depends_on.clone(),
                 stages: component
                     .stages
@@ -300,19 +301,29 @@ impl Agent {
                     resource,
                     digest: step.digest,
                 });
-                tracked.trouble = step.action.obstacle(&step.reason).map(|why| Trouble { why });
-                tracked.differs = matches!(step.action, Action::Hold(_));
+                tracked.trouble = step
+                    .action
+                    .obstacle(&step.reason)
+                    .map(|why| Trouble { why, parked: step.action == Action::Park });
+                let held = matches!(step.action, Action::Hold(_));
+                tracked.differs = held && !tracked.is_applied();
                 if matches!(step.action, Action::Nothing) && tracked.health.is_none() {
                     tracked.health = crate::plan::health::without_status(&step.key.group_kind);
                 }
             }
         }
-        // Objects that git does not name and that are known only from the inventory: they may have to be deleted.
+        // Objects that git does not name any more: what is still there may have to be deleted, the rest is forgotten.
         for (key, entry) in std::mem::take(&mut self.world.inherited.entries) {
-            let tracked: &mut Tracked = self.world.objects.entry(key).or_default();
-            if tracked.baseline.is_none() {
-                tracked.baseline = Some(entry.baseline());
-                tracked.component = entry.component;
+            let there: Option<&mut Tracked> = self.world.objects.get_mut(&key);
+            match there {
+                Some(tracked) if tracked.baseline.is_none() => {
+                    tracked.baseline = Some(entry.baseline());
+                    tracked.component = entry.component;
+                }
+                Some(_) => {}
+                None => {
+                    moved.insert(entry.component);
+                }
             }
         }
         moved.retain(|name| !name.is_empty());
@@ -354,12 +365,14 @@ impl Agent {
                 if !component.current.is_empty() {
                     return false;
                 }
-                if let Some(failed) = self.failure_of(index) {
+                if let Some(failed) = component.failed.clone() {
                     self.world.components[index].state = ComponentState::Failed(failed);
                     return true;
                 }
-                if self.world.components[index].stages.is_empty() {
-                    self.world.components[index].state = ComponentState::Settling;
+                if component.stages.is_empty() {
+                    let state =
+                        self.refusal_in(index).map_or(ComponentState::Settling, ComponentState::Failed);
+                    self.world.components[index].state = state;
                     self.world.components[index].since = Instant::now();
                     return true;
                 }
@@ -393,12 +406,10 @@ impl Agent {
         }
     }
 
-    /// Why the stage that was just done does not allow the next one.
-    fn failure_of(&self, index: usize) -> Option<String> {
+    /// Why the component is not as git says although all that can be applied is: an object was refused.
+    fn refusal_in(&self, index: usize) -> Option<String> {
         self.world.components[index].objects.iter().find_map(|key| {
-            let tracked = self.world.objects.get(key)?;
-            let trouble =
-                tracked.trouble.as_ref().filter(|_| tracked.baseline.is_none() || !tracked.is_applied())?;
+            let trouble = self.world.objects.get(key)?.trouble.as_ref().filter(|trouble| !trouble.parked)?;
             Some(format!("{key}: {}", trouble.why))
         })
     }

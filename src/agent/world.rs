@@ -67,8 +67,12 @@ pub struct Tracked {
     pub queued: Option<super::Task>,
     /// Whether a job on it is under way.
     pub busy: bool,
-    /// Whether something happened to it while a job was under way.
-    pub again: bool,
+    /// The weightiest job that was asked for while another was under way.
+    pub again: Option<super::Task>,
+    /// What a watch said of it while a job was under way.
+    pub pending: Option<Observed>,
+    /// A watch said, while a job was under way, that it is gone.
+    pub vanished: bool,
     /// How often in a row a job on it failed.
     pub failures: u32,
     /// Why it is not as git says, where it is not.
@@ -109,6 +113,8 @@ impl Tracked {
 pub struct Trouble {
     /// In words.
     pub why: String,
+    /// Its kind is on its way: nothing has failed.
+    pub parked: bool,
 }
 
 /// How far a component is.
@@ -132,6 +138,8 @@ pub enum ComponentState {
 pub struct ComponentProgress {
     /// Its name.
     pub name: Arc<str>,
+    /// Why its later stages cannot begin: an object of a stage before could not be applied.
+    pub failed: Option<String>,
     /// The components that must be ready before.
     pub depends_on: Vec<Arc<str>>,
     /// What is still to be done, stage by stage, the next one first.
