@@ -104,6 +104,7 @@ impl Map {
     }
 
     /// The same map under another Go type, as a conversion makes it.
+    #[must_use]
     pub fn as_type(&self, map_type: MapType) -> Self {
         Self { map_type, entries: Rc::clone(&self.entries) }
     }

@@ -1,0 +1,46 @@
+//! What keeps a chart from taking more time or memory than it may.
+
+/// How deep actions may be nested in a template's text.
+pub const MAX_TEMPLATE_NESTING: usize = 2_000;
+
+/// How deep expressions may be nested in parentheses; Go allows 10000.
+pub const MAX_EXPRESSION_DEPTH: usize = 1_000;
+
+/// How deep `template`, `include` and `tpl` may call each other. Go allows 100000 for `template`; nobody but an endless
+/// recursion comes near either.
+pub const MAX_CALL_DEPTH: usize = 10_000;
+
+/// Helm's own bound on how often one name is included inside itself.
+pub const MAX_INCLUDES: usize = 1_000;
+
+/// What the rendering of one release may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Steps: nodes that are executed, functions that are called, elements that are walked over.
+    pub steps: u64,
+    /// The bytes of one template's output.
+    pub output_bytes: usize,
+    /// The bytes of one string that a function makes.
+    pub string_bytes: usize,
+    /// The elements of one list that a function makes (`until`, `seq`, `concat`...).
+    pub list_items: usize,
+    /// How deep lists and maps may be nested in each other where they are written out or compared.
+    pub value_depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            steps: 20_000_000,
+            output_bytes: 64 << 20,
+            string_bytes: 64 << 20,
+            list_items: 1_000_000,
+            value_depth: 500,
+        }
+    }
+}
+
+/// Runs something that recurses, on a stack that grows where it must.
+pub fn with_stack<T>(run: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(256 << 10, 4 << 20, run)
+}

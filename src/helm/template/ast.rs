@@ -1,0 +1,289 @@
+//! The parse tree of a template. Trees are shared between threads and renders.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::helm::functions::Function;
+use crate::helm::go::quote;
+use crate::helm::value::Str;
+
+/// A text that was parsed, and under which name.
+#[derive(Debug)]
+pub struct Source {
+    /// The name that locations show.
+    pub name: Arc<str>,
+    pub text: Arc<str>,
+    lines: OnceLock<Vec<u32>>,
+}
+
+impl Source {
+    pub fn new(name: Arc<str>, text: Arc<str>) -> Self {
+        Self { name, text, lines: OnceLock::new() }
+    }
+
+    /// The line (from 1) and the byte column (from 0) of a place.
+    pub fn place(&self, pos: u32) -> (u32, u32) {
+        let starts = self.lines.get_or_init(|| {
+            let ends = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(ends.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX))).collect()
+        });
+        let line = starts.partition_point(|start| *start <= pos);
+        (u32::try_from(line).unwrap_or(u32::MAX), pos - starts.get(line - 1).copied().unwrap_or(0))
+    }
+}
+
+/// A parsed template: a file's own text, or one of its definitions.
+#[derive(Debug)]
+pub struct Tree {
+    pub(super) name: Arc<str>,
+    pub(super) source: Arc<Source>,
+    pub(super) root: List,
+}
+
+impl Tree {
+    /// Whether it holds nothing but space, comments and definitions.
+    pub(super) fn is_empty(&self) -> bool {
+        self.root.nodes.iter().all(|node| match node {
+            Node::Text { start, end, .. } => self.text(*start, *end).trim().is_empty(),
+            _ => false,
+        })
+    }
+
+    /// A part of the text.
+    pub(super) fn text(&self, start: u32, end: u32) -> &str {
+        self.source.text.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    /// The place and the text of the node with this number, for errors.
+    pub(super) fn find(&self, id: u32) -> Option<(u32, String)> {
+        find_in_list(self, &self.root, id)
+    }
+}
+
+/// What tells a node from the others of its tree, and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct At {
+    pub id: u32,
+    pub pos: u32,
+}
+
+#[derive(Debug)]
+pub struct List {
+    pub at: At,
+    pub nodes: Vec<Node>,
+}
+
+#[derive(Debug)]
+pub enum Node {
+    Text { at: At, start: u32, end: u32 },
+    Action { at: At, pipe: Pipe },
+    If(Branch),
+    With(Branch),
+    Range(Branch),
+    Template { at: At, name: Str, pipe: Option<Pipe> },
+    Break(At),
+    Continue(At),
+}
+
+#[derive(Debug)]
+pub struct Branch {
+    pub at: At,
+    pub pipe: Pipe,
+    pub list: List,
+    pub otherwise: Option<List>,
+}
+
+/// `$a, $b := command | command`
+#[derive(Debug)]
+pub struct Pipe {
+    pub at: At,
+    pub assign: bool,
+    pub declared: Vec<(Symbol, Str)>,
+    pub commands: Vec<Command>,
+}
+
+#[derive(Debug)]
+pub struct Command {
+    pub at: At,
+    pub args: Vec<Arg>,
+}
+
+/// A variable's name as a number, the same all over a tree.
+pub type Symbol = u16;
+
+/// The number of `$`.
+pub const ROOT: Symbol = 0;
+
+#[derive(Debug)]
+pub struct Arg {
+    pub at: At,
+    pub kind: ArgKind,
+}
+
+#[derive(Debug)]
+pub enum ArgKind {
+    Bool(bool),
+    Dot,
+    Nil,
+    Number(Number),
+    Str { quoted: Box<str>, text: Str },
+    Field(Box<[Str]>),
+    Variable { symbol: Symbol, name: Str, fields: Box<[Str]> },
+    Function(&'static Function),
+    Chain { base: Box<Arg>, fields: Box<[Str]> },
+    Pipe(Box<Pipe>),
+}
+
+/// A number under all types that can hold it, as Go's ideal constants.
+#[derive(Debug)]
+pub struct Number {
+    pub text: Box<str>,
+    pub int: Option<i64>,
+    pub uint: Option<u64>,
+    pub float: Option<f64>,
+}
+
+impl fmt::Display for Arg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let chain = |f: &mut fmt::Formatter<'_>, fields: &[Str]| {
+            fields.iter().try_for_each(|field| write!(f, ".{field}"))
+        };
+        match &self.kind {
+            ArgKind::Bool(value) => write!(f, "{value}"),
+            ArgKind::Dot => f.write_str("."),
+            ArgKind::Nil => f.write_str("nil"),
+            ArgKind::Number(number) => f.write_str(&number.text),
+            ArgKind::Str { quoted, .. } => f.write_str(quoted),
+            ArgKind::Field(fields) => chain(f, fields),
+            ArgKind::Variable { name, fields, .. } => {
+                f.write_str(name)?;
+                chain(f, fields)
+            }
+            ArgKind::Function(function) => f.write_str(function.name),
+            ArgKind::Chain { base, fields } => {
+                if matches!(base.kind, ArgKind::Pipe(_)) {
+                    write!(f, "({base})")?;
+                } else {
+                    write!(f, "{base}")?;
+                }
+                chain(f, fields)
+            }
+            ArgKind::Pipe(pipe) => write!(f, "{pipe}"),
+        }
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, arg) in self.args.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            if matches!(arg.kind, ArgKind::Pipe(_)) {
+                write!(f, "({arg})")?;
+            } else {
+                write!(f, "{arg}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Pipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (_, name)) in self.declared.iter().enumerate() {
+            write!(f, "{}{name}", if index == 0 { "" } else { ", " })?;
+        }
+        if !self.declared.is_empty() {
+            f.write_str(if self.assign { " = " } else { " := " })?;
+        }
+        for (index, command) in self.commands.iter().enumerate() {
+            write!(f, "{}{command}", if index == 0 { "" } else { " | " })?;
+        }
+        Ok(())
+    }
+}
+
+fn show_list(tree: &Tree, list: &List, out: &mut String) {
+    list.nodes.iter().for_each(|node| show_node(tree, node, out));
+}
+
+fn show_node(tree: &Tree, node: &Node, out: &mut String) {
+    use fmt::Write as _;
+
+    let mut branch = |word: &str, branch: &Branch| {
+        let _ = write!(out, "{{{{{word} {}}}}}", branch.pipe);
+        show_list(tree, &branch.list, out);
+        if let Some(otherwise) = &branch.otherwise {
+            out.push_str("{{else}}");
+            show_list(tree, otherwise, out);
+        }
+        out.push_str("{{end}}");
+    };
+    match node {
+        Node::Text { start, end, .. } => out.push_str(tree.text(*start, *end)),
+        Node::Action { pipe, .. } => drop(write!(out, "{{{{{pipe}}}}}")),
+        Node::If(node) => branch("if", node),
+        Node::With(node) => branch("with", node),
+        Node::Range(node) => branch("range", node),
+        Node::Template { name, pipe: None, .. } => {
+            let _ = write!(out, "{{{{template {}}}}}", quote::quote(name));
+        }
+        Node::Template { name, pipe: Some(pipe), .. } => {
+            let _ = write!(out, "{{{{template {} {pipe}}}}}", quote::quote(name));
+        }
+        Node::Break(_) => out.push_str("{{break}}"),
+        Node::Continue(_) => out.push_str("{{continue}}"),
+    }
+}
+
+type Found = Option<(u32, String)>;
+
+fn hit(at: At, id: u32, show: impl FnOnce() -> String) -> Found {
+    (at.id == id).then(|| (at.pos, show()))
+}
+
+fn find_in_list(tree: &Tree, list: &List, id: u32) -> Found {
+    let own = hit(list.at, id, || {
+        let mut out = String::new();
+        show_list(tree, list, &mut out);
+        out
+    });
+    own.or_else(|| list.nodes.iter().find_map(|node| find_in_node(tree, node, id)))
+}
+
+fn find_in_node(tree: &Tree, node: &Node, id: u32) -> Found {
+    let show = || {
+        let mut out = String::new();
+        show_node(tree, node, &mut out);
+        out
+    };
+    match node {
+        Node::Text { at, .. } | Node::Break(at) | Node::Continue(at) => hit(*at, id, show),
+        Node::Action { at, pipe } => hit(*at, id, show).or_else(|| find_in_pipe(pipe, id)),
+        Node::Template { at, pipe, .. } => {
+            hit(*at, id, show).or_else(|| pipe.as_ref().and_then(|pipe| find_in_pipe(pipe, id)))
+        }
+        Node::If(branch) | Node::With(branch) | Node::Range(branch) => hit(branch.at, id, show)
+            .or_else(|| find_in_pipe(&branch.pipe, id))
+            .or_else(|| find_in_list(tree, &branch.list, id))
+            .or_else(|| branch.otherwise.as_ref().and_then(|list| find_in_list(tree, list, id))),
+    }
+}
+
+fn find_in_pipe(pipe: &Pipe, id: u32) -> Found {
+    hit(pipe.at, id, || pipe.to_string()).or_else(|| {
+        pipe.commands.iter().find_map(|command| {
+            hit(command.at, id, || command.to_string())
+                .or_else(|| command.args.iter().find_map(|arg| find_in_arg(arg, id)))
+        })
+    })
+}
+
+fn find_in_arg(arg: &Arg, id: u32) -> Found {
+    hit(arg.at, id, || arg.to_string()).or_else(|| match &arg.kind {
+        ArgKind::Chain { base, .. } => find_in_arg(base, id),
+        ArgKind::Pipe(pipe) => find_in_pipe(pipe, id),
+        _ => None,
+    })
+}

@@ -1,0 +1,577 @@
+//! The lexer of text/template: pulls one item at a time, as the parser asks for it.
+
+use std::borrow::Cow;
+
+use crate::helm::go::quote;
+
+/// What an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Error,
+    Bool,
+    Char,
+    CharConstant,
+    Complex,
+    Assign,
+    Declare,
+    Eof,
+    Field,
+    Identifier,
+    LeftDelim,
+    LeftParen,
+    Number,
+    Pipe,
+    RawString,
+    RightDelim,
+    RightParen,
+    Space,
+    String,
+    Text,
+    Variable,
+    Block,
+    Break,
+    Continue,
+    Dot,
+    Define,
+    Else,
+    End,
+    If,
+    Nil,
+    Range,
+    Template,
+    With,
+}
+
+impl Kind {
+    fn is_keyword(self) -> bool {
+        matches!(
+            self,
+            Self::Block
+                | Self::Break
+                | Self::Continue
+                | Self::Dot
+                | Self::Define
+                | Self::Else
+                | Self::End
+                | Self::If
+                | Self::Nil
+                | Self::Range
+                | Self::Template
+                | Self::With
+        )
+    }
+
+    fn of_word(word: &str) -> Self {
+        match word {
+            "block" => Self::Block,
+            "break" => Self::Break,
+            "continue" => Self::Continue,
+            "define" => Self::Define,
+            "else" => Self::Else,
+            "end" => Self::End,
+            "if" => Self::If,
+            "range" => Self::Range,
+            "nil" => Self::Nil,
+            "template" => Self::Template,
+            "with" => Self::With,
+            "true" | "false" => Self::Bool,
+            _ => Self::Identifier,
+        }
+    }
+}
+
+/// A piece of a template.
+#[derive(Clone, Debug)]
+pub struct Item<'s> {
+    pub kind: Kind,
+    /// The byte where it starts.
+    pub pos: usize,
+    pub text: Cow<'s, str>,
+    /// The line where it starts, from 1.
+    pub line: usize,
+}
+
+impl Item<'_> {
+    /// As error texts show it.
+    pub fn show(&self) -> String {
+        match self.kind {
+            Kind::Eof => "EOF".to_owned(),
+            Kind::Error => self.text.to_string(),
+            kind if kind.is_keyword() => format!("<{}>", self.text),
+            _ if self.text.len() > 10 => {
+                let start: String = self.text.chars().take(10).collect();
+                format!("{}...", quote::quote(&start))
+            }
+            _ => quote::quote(&self.text),
+        }
+    }
+}
+
+const LEFT: &str = "{{";
+const RIGHT: &str = "}}";
+const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// Whether a character separates words inside an action.
+fn is_space(c: char) -> bool {
+    SPACES.contains(&c)
+}
+
+fn is_alphanumeric(c: char) -> bool {
+    c == '_' || c.is_alphabetic() || c.is_numeric()
+}
+
+/// The lexer.
+#[derive(Debug)]
+pub struct Lexer<'s> {
+    input: &'s str,
+    pos: usize,
+    start: usize,
+    line: usize,
+    start_line: usize,
+    paren_depth: i32,
+    inside_action: bool,
+}
+
+impl<'s> Lexer<'s> {
+    pub fn new(input: &'s str) -> Self {
+        Self { input, pos: 0, start: 0, line: 1, start_line: 1, paren_depth: 0, inside_action: false }
+    }
+
+    /// The next item; [`Kind::Eof`] again and again at the end.
+    pub fn next_item(&mut self) -> Item<'s> {
+        if self.inside_action { self.inside() } else { self.text() }
+    }
+
+    fn rest(&self) -> &'s str {
+        &self.input[self.pos..]
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.peek()?;
+        self.pos += c.len_utf8();
+        self.line += usize::from(c == '\n');
+        Some(c)
+    }
+
+    fn accept(&mut self, valid: &str) -> bool {
+        let hit = self.peek().is_some_and(|c| valid.contains(c));
+        if hit {
+            self.next();
+        }
+        hit
+    }
+
+    fn accept_run(&mut self, valid: &str) {
+        while self.accept(valid) {}
+    }
+
+    fn count_lines(&mut self) {
+        self.line += self.input[self.start..self.pos].bytes().filter(|byte| *byte == b'\n').count();
+    }
+
+    /// Skips what lies before this place; its lines were not counted yet.
+    fn ignore(&mut self) {
+        self.count_lines();
+        self.start = self.pos;
+        self.start_line = self.line;
+    }
+
+    fn emit(&mut self, kind: Kind) -> Item<'s> {
+        let text = Cow::Borrowed(&self.input[self.start..self.pos]);
+        let item = Item { kind, pos: self.start, text, line: self.start_line };
+        self.start = self.pos;
+        self.start_line = self.line;
+        item
+    }
+
+    /// An error item; nothing follows it but the end.
+    fn error(&mut self, text: impl Into<Cow<'s, str>>) -> Item<'s> {
+        let item = Item { kind: Kind::Error, pos: self.start, text: text.into(), line: self.start_line };
+        self.start = 0;
+        self.pos = 0;
+        self.input = "";
+        self.inside_action = false;
+        item
+    }
+
+    fn text(&mut self) -> Item<'s> {
+        loop {
+            let Some(offset) = self.rest().find(LEFT) else {
+                self.pos = self.input.len();
+                if self.pos > self.start {
+                    self.count_lines();
+                    return self.emit(Kind::Text);
+                }
+                return self.emit(Kind::Eof);
+            };
+            if offset > 0 {
+                let delim = self.pos + offset;
+                self.pos = delim;
+                if has_left_trim(&self.input[delim + LEFT.len()..]) {
+                    self.pos = self.start + self.input[self.start..delim].trim_end_matches(SPACES).len();
+                }
+                self.count_lines();
+                let item = self.emit(Kind::Text);
+                self.pos = delim;
+                self.ignore();
+                if !item.text.is_empty() {
+                    return item;
+                }
+            }
+            if let Some(item) = self.left_delim() {
+                return item;
+            }
+        }
+    }
+
+    /// The left delimiter; nothing where a comment was skipped.
+    fn left_delim(&mut self) -> Option<Item<'s>> {
+        self.pos += LEFT.len();
+        let marker = if has_left_trim(self.rest()) { 2 } else { 0 };
+        if self.input[self.pos + marker..].starts_with("/*") {
+            self.pos += marker;
+            self.ignore();
+            return self.comment();
+        }
+        let item = self.emit(Kind::LeftDelim);
+        self.inside_action = true;
+        self.pos += marker;
+        self.ignore();
+        self.paren_depth = 0;
+        Some(item)
+    }
+
+    fn comment(&mut self) -> Option<Item<'s>> {
+        self.pos += 2;
+        let Some(end) = self.rest().find("*/") else {
+            return Some(self.error("unclosed comment"));
+        };
+        self.pos += end + 2;
+        let Some(trim) = self.at_right_delim() else {
+            return Some(self.error("comment ends before closing delimiter"));
+        };
+        self.count_lines();
+        self.start = self.pos;
+        self.pos += RIGHT.len() + if trim { 2 } else { 0 };
+        if trim {
+            self.skip_spaces();
+        }
+        self.ignore();
+        None
+    }
+
+    fn skip_spaces(&mut self) {
+        let rest = self.rest();
+        self.pos += rest.len() - rest.trim_start_matches(SPACES).len();
+    }
+
+    /// Whether a right delimiter stands here, and if so whether it trims.
+    fn at_right_delim(&self) -> Option<bool> {
+        let rest = self.rest();
+        if has_right_trim(rest) && rest[2..].starts_with(RIGHT) {
+            Some(true)
+        } else {
+            rest.starts_with(RIGHT).then_some(false)
+        }
+    }
+
+    fn right_delim(&mut self) -> Item<'s> {
+        let trim = self.at_right_delim() == Some(true);
+        if trim {
+            self.pos += 2;
+            self.ignore();
+        }
+        self.pos += RIGHT.len();
+        let item = self.emit(Kind::RightDelim);
+        if trim {
+            self.skip_spaces();
+            self.ignore();
+        }
+        self.inside_action = false;
+        item
+    }
+
+    fn inside(&mut self) -> Item<'s> {
+        if self.at_right_delim().is_some() {
+            if self.paren_depth == 0 {
+                return self.right_delim();
+            }
+            return self.error("unclosed left paren");
+        }
+        let Some(c) = self.peek() else {
+            return self.error("unclosed action");
+        };
+        if is_space(c) {
+            return self.space();
+        }
+        if c.is_ascii_digit() || c == '+' || c == '-' {
+            return self.number();
+        }
+        if is_alphanumeric(c) {
+            return self.identifier();
+        }
+        self.next();
+        match c {
+            '=' => self.emit(Kind::Assign),
+            ':' if self.next() == Some('=') => self.emit(Kind::Declare),
+            ':' => self.error("expected :="),
+            '|' => self.emit(Kind::Pipe),
+            '"' => self.quoted('"', Kind::String, "unterminated quoted string"),
+            '\'' => self.quoted('\'', Kind::CharConstant, "unterminated character constant"),
+            '`' => self.raw_string(),
+            '$' => self.field_or_variable(Kind::Variable, Kind::Variable),
+            '.' if self.peek().is_some_and(|c| c.is_ascii_digit()) => {
+                self.pos -= 1;
+                self.number()
+            }
+            // At the very end, a dot is the beginning of a number to Go's lexer too.
+            '.' if self.peek().is_none() => self.emit(Kind::Number),
+            '.' => self.field_or_variable(Kind::Field, Kind::Dot),
+            '(' => {
+                self.paren_depth += 1;
+                self.emit(Kind::LeftParen)
+            }
+            ')' => {
+                self.paren_depth -= 1;
+                if self.paren_depth < 0 {
+                    self.error("unexpected right paren")
+                } else {
+                    self.emit(Kind::RightParen)
+                }
+            }
+            ' '..='~' => self.emit(Kind::Char),
+            c => {
+                let shown = show_unicode(c);
+                self.error(format!("unrecognized character in action: {shown}"))
+            }
+        }
+    }
+
+    fn space(&mut self) -> Item<'s> {
+        let mut count = 0;
+        while self.peek().is_some_and(is_space) {
+            self.next();
+            count += 1;
+        }
+        // A trimming right delimiter begins with the last space.
+        let last = &self.input[self.pos - 1..];
+        if has_right_trim(last) && last[2..].starts_with(RIGHT) {
+            self.pos -= 1;
+            self.line -= usize::from(last.starts_with('\n'));
+            if count == 1 {
+                return self.right_delim();
+            }
+        }
+        self.emit(Kind::Space)
+    }
+
+    fn identifier(&mut self) -> Item<'s> {
+        while self.peek().is_some_and(is_alphanumeric) {
+            self.next();
+        }
+        if !self.at_terminator() {
+            return self.bad_character();
+        }
+        let kind = Kind::of_word(&self.input[self.start..self.pos]);
+        self.emit(kind)
+    }
+
+    /// A field or variable whose first character is consumed; `alone` is what that character is by itself.
+    fn field_or_variable(&mut self, kind: Kind, alone: Kind) -> Item<'s> {
+        if self.at_terminator() {
+            return self.emit(alone);
+        }
+        while self.peek().is_some_and(is_alphanumeric) {
+            self.next();
+        }
+        if self.at_terminator() { self.emit(kind) } else { self.bad_character() }
+    }
+
+    fn bad_character(&mut self) -> Item<'s> {
+        let shown = self.peek().map_or_else(String::new, show_unicode);
+        self.error(format!("bad character {shown}"))
+    }
+
+    fn at_terminator(&self) -> bool {
+        match self.peek() {
+            None | Some('.' | ',' | '|' | ':' | ')' | '(') => true,
+            Some(c) => is_space(c) || self.rest().starts_with(RIGHT),
+        }
+    }
+
+    fn quoted(&mut self, mark: char, kind: Kind, unterminated: &'static str) -> Item<'s> {
+        loop {
+            match self.next() {
+                None | Some('\n') => return self.error(unterminated),
+                Some('\\') if matches!(self.next(), None | Some('\n')) => return self.error(unterminated),
+                Some(c) if c == mark => return self.emit(kind),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn raw_string(&mut self) -> Item<'s> {
+        loop {
+            match self.next() {
+                None => return self.error("unterminated raw quoted string"),
+                Some('`') => return self.emit(Kind::RawString),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn number(&mut self) -> Item<'s> {
+        if !self.scan_number() {
+            return self.bad_number();
+        }
+        if matches!(self.peek(), Some('+' | '-')) {
+            if !self.scan_number() || !self.input[..self.pos].ends_with('i') {
+                return self.bad_number();
+            }
+            return self.emit(Kind::Complex);
+        }
+        self.emit(Kind::Number)
+    }
+
+    fn bad_number(&mut self) -> Item<'s> {
+        let text = quote::quote(&self.input[self.start..self.pos]);
+        self.error(format!("bad number syntax: {text}"))
+    }
+
+    fn scan_number(&mut self) -> bool {
+        self.accept("+-");
+        let mut digits = "0123456789_";
+        if self.accept("0") {
+            if self.accept("xX") {
+                digits = "0123456789abcdefABCDEF_";
+            } else if self.accept("oO") {
+                digits = "01234567_";
+            } else if self.accept("bB") {
+                digits = "01_";
+            }
+        }
+        self.accept_run(digits);
+        if self.accept(".") {
+            self.accept_run(digits);
+        }
+        let exponent = match digits.len() {
+            11 => "eE",
+            23 => "pP",
+            _ => "",
+        };
+        if self.accept(exponent) {
+            self.accept("+-");
+            self.accept_run("0123456789_");
+        }
+        self.accept("i");
+        if self.peek().is_some_and(is_alphanumeric) {
+            self.next();
+            return false;
+        }
+        true
+    }
+}
+
+fn has_left_trim(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next() == Some('-') && chars.next().is_some_and(is_space)
+}
+
+fn has_right_trim(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(is_space) && chars.next() == Some('-')
+}
+
+/// `%#U`: `U+0021 '!'`.
+fn show_unicode(c: char) -> String {
+    if quote::is_print(c) {
+        format!("U+{:04X} '{c}'", u32::from(c))
+    } else {
+        format!("U+{:04X}", u32::from(c))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(text: &str) -> Vec<(Kind, String)> {
+        let mut lexer = Lexer::new(text);
+        let mut items = Vec::new();
+        loop {
+            let item = lexer.next_item();
+            let end = matches!(item.kind, Kind::Eof | Kind::Error);
+            items.push((item.kind, item.text.into_owned()));
+            if end {
+                return items;
+            }
+        }
+    }
+
+    fn last(text: &str) -> String {
+        items(text).pop().unwrap().1
+    }
+
+    #[test]
+    fn trim_markers_take_the_spaces_around() {
+        let read = items("a \n{{- .X -}}\t b");
+        let texts: Vec<_> = read.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(texts, ["a", "{{", ".X", "}}", "b", ""]);
+        assert_eq!(items("{{-3}}")[1], (Kind::Number, "-3".to_owned()));
+        assert_eq!(
+            items("a {{- /* c */ -}} b").iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
+            ["a", "b", ""]
+        );
+    }
+
+    #[test]
+    fn every_kind_of_word_is_known() {
+        let kinds: Vec<_> = items("{{if $x.y := 0x1F 'a' `r` \"s\" nil . true|f (1e3) ,}}")
+            .into_iter()
+            .map(|i| i.0)
+            .collect();
+        for kind in [
+            Kind::If,
+            Kind::Variable,
+            Kind::Field,
+            Kind::Declare,
+            Kind::Number,
+            Kind::CharConstant,
+            Kind::RawString,
+            Kind::String,
+            Kind::Nil,
+            Kind::Dot,
+            Kind::Bool,
+            Kind::Pipe,
+            Kind::Identifier,
+            Kind::LeftParen,
+            Kind::Char,
+        ] {
+            assert!(kinds.contains(&kind), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_so_in_go_s_words() {
+        for (text, error) in [
+            ("{{", "unclosed action"),
+            ("{{\"a}}", "unterminated quoted string"),
+            ("{{`a}}", "unterminated raw quoted string"),
+            ("{{'a}}", "unterminated character constant"),
+            ("{{(a}}", "unclosed left paren"),
+            ("{{a)}}", "unexpected right paren"),
+            ("{{/* a}}", "unclosed comment"),
+            ("{{/* a */ b}}", "comment ends before closing delimiter"),
+            ("{{$x!}}", "bad character U+0021 '!'"),
+            ("{{3k}}", "bad number syntax: \"3k\""),
+            ("{{:x}}", "expected :="),
+            ("{{\u{1}}}", "unrecognized character in action: U+0001"),
+        ] {
+            assert_eq!(last(text), error, "{text}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Go's text/template as Helm uses it.
+//!
+//! ```text
+//! text ── lexer ── parser ──▶ Tree (shared, Send + Sync) ─┐
+//!                                                         ▼
+//! TemplateSet ── renderer(env) ──▶ Renderer ── execute(name, data) ──▶ Output
+//! ```
+//!
+//! A [`TemplateSet`] is parsed once and may be used by many threads. A [`Renderer`] renders one release: the templates
+//! that it executes one after the other share their root values, as in Helm, and a source of randomness.
+//! Values are those of [`crate::helm::value`]; the functions are in `crate::helm::functions`.
+
+#![expect(
+    clippy::unnecessary_box_returns,
+    reason = "an error is boxed where it is made, so that results stay small"
+)]
+
+mod ast;
+mod error;
+mod eval;
+mod exec;
+mod lexer;
+mod literal;
+mod parser;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+pub use ast::Tree;
+pub use error::TemplateError;
+pub(crate) use error::{GoError, Result as GoResult, WARN_END, WARN_START};
+pub(crate) use eval::Args;
+pub(crate) use exec::{Exec, Operand, as_int};
+pub use trace::Span;
+use trace::{TPL_NAME, Trace};
+
+use super::limits::Limits;
+use super::value::{OriginId, Str, Value};
+
+/// Which Helm to follow where they differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum HelmVersion {
+    /// Helm 4.3.
+    #[default]
+    Helm4,
+    /// Helm 3.22.
+    Helm3,
+}
+
+/// What templates may know of the world.
+#[derive(Clone, Debug)]
+pub struct ExecEnv {
+    /// The beginning of all random values: the same seed gives the same output.
+    pub seed: [u8; 32],
+    /// What `now` says.
+    pub now: jiff::Timestamp,
+    /// What the execution may use.
+    pub limits: Limits,
+    /// Whether to trace each span of the output to its template line and values.
+    pub origins: bool,
+    /// Which Helm's form texts have.
+    pub helm_version: HelmVersion,
+    /// Whether a missing key is an error (`--strict`).
+    pub strict: bool,
+    /// Whether `required` and `fail` let pass, as `helm lint` does.
+    pub lint: bool,
+}
+
+impl Default for ExecEnv {
+    fn default() -> Self {
+        Self {
+            seed: [0; 32],
+            now: jiff::Timestamp::UNIX_EPOCH,
+            limits: Limits::default(),
+            origins: false,
+            helm_version: HelmVersion::default(),
+            strict: false,
+            lint: false,
+        }
+    }
+}
+
+/// What a template wrote.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    /// The text, `<no value>` taken out as Helm does.
+    pub text: String,
+    /// Who wrote which part of the text, in its order; empty unless origins were asked for.
+    pub spans: Vec<Span>,
+    /// Whether a function was called whose result differs from render to render, by any template of this renderer so far.
+    pub nondeterministic: bool,
+}
+
+/// Parsed templates by name: those of the files, and those that they define.
+#[derive(Clone, Debug, Default)]
+pub struct TemplateSet {
+    trees: HashMap<Arc<str>, Arc<Tree>>,
+}
+
+impl TemplateSet {
+    /// A set without templates.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Parses a file's text and adds it and its definitions. What is added later replaces what was there under the
+    /// same name, unless it is empty; so the order of the calls must be Helm's.
+    pub fn add(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
+        let trees = parse(name, text)?;
+        self.add_parsed(&trees);
+        Ok(())
+    }
+
+    /// Adds what [`parse`] gave: for texts that are parsed once and used in several sets.
+    pub fn add_parsed(&mut self, trees: &[Arc<Tree>]) {
+        for tree in trees {
+            if !tree.is_empty() || !self.trees.contains_key(&tree.name) {
+                self.trees.insert(Arc::clone(&tree.name), Arc::clone(tree));
+            }
+        }
+    }
+
+    /// Whether there is a template of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.trees.contains_key(name)
+    }
+
+    /// Begins the rendering of one release.
+    pub fn renderer<'e>(&'e self, env: &'e ExecEnv) -> Renderer<'e> {
+        Renderer { exec: Exec::new(self, env) }
+    }
+
+    /// Executes one template by itself.
+    pub fn execute(&self, name: &str, data: Value, env: &ExecEnv) -> Result<Output, TemplateError> {
+        self.renderer(env).execute(name, data)
+    }
+
+    fn lookup(&self, name: &str) -> Option<&Arc<Tree>> {
+        self.trees.get(name)
+    }
+}
+
+/// Parses a text: its own tree and those that it defines. They can be shared between threads.
+pub fn parse(name: &str, text: &str) -> Result<Vec<Arc<Tree>>, TemplateError> {
+    let trees = parser::parse(&name.into(), &text.into()).map_err(TemplateError::parse)?;
+    Ok(trees.into_iter().map(Arc::new).collect())
+}
+
+/// Executes the templates of one release.
+pub struct Renderer<'e> {
+    exec: Exec<'e>,
+}
+
+impl Renderer<'_> {
+    /// Executes a template with these root values (`.Values`, `.Release`...).
+    pub fn execute(&mut self, name: &str, data: Value) -> Result<Output, TemplateError> {
+        let exec = &mut self.exec;
+        exec.out.clear();
+        exec.includes.clear();
+        let result = exec.execute(name, &Operand::of(data));
+        let mut spans = exec.trace.as_deref_mut().map(Trace::finish).unwrap_or_default();
+        result.map_err(|error| TemplateError::execute(&error))?;
+        let text = std::mem::take(&mut exec.out);
+        let text = remove_no_value(text, &mut spans);
+        Ok(Output { text, spans, nondeterministic: exec.nondeterministic })
+    }
+}
+
+pub(crate) const NO_VALUE: &str = "<no value>";
+
+/// Takes `<no value>` out, and moves the spans.
+fn remove_no_value(text: String, spans: &mut Vec<Span>) -> String {
+    if !text.contains(NO_VALUE) {
+        return text;
+    }
+    if !spans.is_empty() {
+        let holes: Vec<usize> = text.match_indices(NO_VALUE).map(|(at, _)| at).collect();
+        let moved = |at: usize| {
+            let before = holes.partition_point(|hole| *hole < at);
+            let inside = before.checked_sub(1).map_or(0, |last| NO_VALUE.len().min(at - holes[last]));
+            at - before.saturating_sub(1) * NO_VALUE.len() - inside
+        };
+        for span in spans.iter_mut() {
+            span.start = moved(span.start);
+            span.end = moved(span.end);
+        }
+        spans.retain(|span| span.start < span.end);
+    }
+    text.replace(NO_VALUE, "")
+}
+
+impl Exec<'_> {
+    /// Helm's `include`: executes a template and gives its text.
+    pub(crate) fn include(&mut self, name: &Str, data: &Operand) -> GoResult<Str> {
+        let count = self.includes.entry(Arc::clone(name)).or_insert(0);
+        if *count > super::limits::MAX_INCLUDES {
+            return Err(format!(
+                "rendering template has a nested reference name: {name}: unable to execute template"
+            )
+            .into());
+        }
+        *count += 1;
+        let result = self.capture(|exec| exec.execute(name, data));
+        if let Some(count) = self.includes.get_mut(name) {
+            *count -= 1;
+        }
+        result
+    }
+
+    /// Helm's `tpl`: executes a text as a template.
+    pub(crate) fn tpl(&mut self, text: &Str, origin: OriginId, data: &Operand) -> GoResult<Str> {
+        use super::go::quote::quote;
+
+        if !text.contains("{{") && !text.contains(NO_VALUE) {
+            return Ok(Arc::clone(text));
+        }
+        let trees = if let Some(trees) = self.parsed.get(text) {
+            Rc::clone(trees)
+        } else {
+            self.spend(u64::try_from(text.len() / 64).unwrap_or(0))?;
+            let trees = parse(TPL_NAME, text).map_err(|error| {
+                GoError::new(format!("cannot parse template {}: {}", quote(text), error.raw()))
+            })?;
+            let trees = Rc::new(trees);
+            self.parsed.insert(Arc::clone(text), Rc::clone(&trees));
+            trees
+        };
+        let outer = self.trace.as_deref_mut().map(Trace::begin_capture);
+        if let (Some(trace), Some(outer)) = (self.trace.as_deref_mut(), &outer) {
+            trace.enter_tpl(text, origin, outer);
+        }
+        let own_out = std::mem::take(&mut self.out);
+        let result =
+            self.with_defined(&trees, |exec| match trees.iter().find(|tree| *tree.name == *TPL_NAME) {
+                Some(tree) => exec.run(tree, data),
+                None => Ok(()),
+            });
+        let written = std::mem::replace(&mut self.out, own_out);
+        let written: Str =
+            if written.contains(NO_VALUE) { written.replace(NO_VALUE, "").into() } else { written.into() };
+        if let (Some(trace), Some(outer)) = (self.trace.as_deref_mut(), outer) {
+            trace.end_capture(outer, &written);
+        }
+        match result {
+            Ok(()) => Ok(written),
+            Err(error) => Err(GoError::wrap(
+                format!("error during tpl function execution for {}: ", quote(text)),
+                error,
+            )),
+        }
+    }
+}

@@ -1,0 +1,565 @@
+//! The parser of text/template: items to trees, with Go's own words for what is wrong.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::ast::{Arg, ArgKind, At, Branch, Command, List, Node, Pipe, ROOT, Source, Symbol, Tree};
+use super::lexer::{Item, Kind, Lexer};
+use super::literal;
+use crate::helm::functions;
+use crate::helm::go::quote;
+use crate::helm::limits::{MAX_EXPRESSION_DEPTH, MAX_TEMPLATE_NESTING, with_stack};
+use crate::helm::value::Str;
+
+/// Parses a text: the trees of its definitions, and last its own.
+pub fn parse(name: &Arc<str>, text: &Arc<str>) -> Result<Vec<Tree>, String> {
+    let source = Arc::new(Source::new(Arc::clone(name), Arc::clone(text)));
+    if u32::try_from(text.len()).is_err() {
+        return Err(format!("template: {name}:1: text is larger than 4 GiB"));
+    }
+    let mut parser = Parser {
+        lexer: Lexer::new(text),
+        source: &source,
+        state: State::default(),
+        trees: Vec::new(),
+        index: HashMap::new(),
+        nesting: 0,
+    };
+    let root = parser.top_level()?;
+    parser.add(Arc::clone(name), root)?;
+    Ok(parser.trees)
+}
+
+type Result<T, E = String> = std::result::Result<T, E>;
+
+/// What belongs to the tree that is being parsed; a definition inside begins afresh.
+struct State<'s> {
+    token: [Item<'s>; 3],
+    peek_count: usize,
+    /// The variables that are visible here.
+    vars: Vec<Symbol>,
+    /// The names of all variables of this tree, by symbol.
+    names: Vec<Str>,
+    range_depth: usize,
+    stack_depth: usize,
+    action_line: usize,
+    next_id: u32,
+}
+
+impl Default for State<'_> {
+    fn default() -> Self {
+        let blank = || Item { kind: Kind::Eof, pos: 0, text: "".into(), line: 0 };
+        Self {
+            token: [blank(), blank(), blank()],
+            peek_count: 0,
+            vars: vec![ROOT],
+            names: vec!["$".into()],
+            range_depth: 0,
+            stack_depth: 0,
+            action_line: 0,
+            next_id: 0,
+        }
+    }
+}
+
+/// What ends a list of nodes.
+enum Ending {
+    End,
+    Else(usize),
+}
+
+impl Ending {
+    fn show(&self) -> &'static str {
+        match self {
+            Self::End => "{{end}}",
+            Self::Else(_) => "{{else}}",
+        }
+    }
+}
+
+enum Step {
+    Node(Node),
+    Ending(Ending),
+}
+
+struct Parser<'s> {
+    lexer: Lexer<'s>,
+    source: &'s Arc<Source>,
+    state: State<'s>,
+    trees: Vec<Tree>,
+    index: HashMap<Arc<str>, usize>,
+    nesting: usize,
+}
+
+impl<'s> Parser<'s> {
+    fn next(&mut self) -> Item<'s> {
+        if self.state.peek_count > 0 {
+            self.state.peek_count -= 1;
+        } else {
+            self.state.token[0] = self.lexer.next_item();
+        }
+        self.state.token[self.state.peek_count].clone()
+    }
+
+    fn backup(&mut self) {
+        self.state.peek_count += 1;
+    }
+
+    fn peek(&mut self) -> &Item<'s> {
+        if self.state.peek_count == 0 {
+            self.state.peek_count = 1;
+            self.state.token[0] = self.lexer.next_item();
+        }
+        &self.state.token[self.state.peek_count - 1]
+    }
+
+    fn next_non_space(&mut self) -> Item<'s> {
+        loop {
+            let item = self.next();
+            if item.kind != Kind::Space {
+                return item;
+            }
+        }
+    }
+
+    fn peek_non_space(&mut self) -> Item<'s> {
+        let item = self.next_non_space();
+        self.backup();
+        item
+    }
+
+    fn at(&mut self, pos: usize) -> At {
+        let id = self.state.next_id;
+        self.state.next_id += 1;
+        At { id, pos: u32::try_from(pos).unwrap_or(u32::MAX) }
+    }
+
+    fn error<T>(&self, text: impl std::fmt::Display) -> Result<T> {
+        Err(format!("template: {}:{}: {text}", self.source.name, self.state.token[0].line))
+    }
+
+    fn unexpected<T>(&self, item: &Item<'_>, context: &str) -> Result<T> {
+        if item.kind == Kind::Error {
+            let mut extra = String::new();
+            if self.state.action_line != 0 && self.state.action_line != item.line {
+                let place = format!("{}:{}", self.source.name, self.state.action_line);
+                let word = if item.text.ends_with(" action") { "" } else { " in action" };
+                extra = format!("{word} started at {place}");
+            }
+            return self.error(format_args!("{}{extra}", item.show()));
+        }
+        self.error(format_args!("unexpected {} in {context}", item.show()))
+    }
+
+    fn expect(&mut self, kind: Kind, context: &str) -> Result<Item<'s>> {
+        let item = self.next_non_space();
+        if item.kind == kind { Ok(item) } else { self.unexpected(&item, context) }
+    }
+
+    /// Adds a finished tree. An empty one never replaces another.
+    fn add(&mut self, name: Arc<str>, root: List) -> Result<()> {
+        let tree = Tree { name: Arc::clone(&name), source: Arc::clone(self.source), root };
+        if let Some(old) = self.index.get(&name).copied() {
+            if self.trees[old].is_empty() {
+                self.trees[old] = tree;
+            } else if !tree.is_empty() {
+                return self.error(format_args!(
+                    "template: multiple definition of template {}",
+                    quote::quote(&name)
+                ));
+            }
+        } else {
+            self.index.insert(name, self.trees.len());
+            self.trees.push(tree);
+        }
+        Ok(())
+    }
+
+    fn top_level(&mut self) -> Result<List> {
+        let pos = self.peek().pos;
+        let mut list = List { at: self.at(pos), nodes: Vec::new() };
+        while self.peek().kind != Kind::Eof {
+            if self.peek().kind == Kind::LeftDelim {
+                let delim = self.next();
+                if self.next_non_space().kind == Kind::Define {
+                    self.definition()?;
+                    continue;
+                }
+                self.state.token[1] = delim;
+                self.state.peek_count = 2;
+            }
+            match self.text_or_action()? {
+                Step::Node(node) => list.nodes.push(node),
+                Step::Ending(ending) => return self.error(format_args!("unexpected {}", ending.show())),
+            }
+        }
+        Ok(list)
+    }
+
+    /// `{{define "name"}} ... {{end}}`, after its keyword.
+    fn definition(&mut self) -> Result<()> {
+        const CONTEXT: &str = "define clause";
+        let outer = std::mem::take(&mut self.state);
+        let item = self.next_non_space();
+        let name = self.template_name(&item, CONTEXT)?;
+        self.expect(Kind::RightDelim, CONTEXT)?;
+        self.body(&name, CONTEXT)?;
+        self.state = outer;
+        Ok(())
+    }
+
+    fn body(&mut self, name: &str, context: &str) -> Result<()> {
+        let (list, ending) = self.item_list()?;
+        match ending {
+            Ending::End => self.add(name.into(), list),
+            Ending::Else(_) => self.error(format_args!("unexpected {} in {context}", ending.show())),
+        }
+    }
+
+    fn template_name(&mut self, item: &Item<'_>, context: &str) -> Result<String> {
+        match item.kind {
+            Kind::String | Kind::RawString => quote::unquote(&item.text).or_else(|error| self.error(error)),
+            _ => self.unexpected(item, context),
+        }
+    }
+
+    fn item_list(&mut self) -> Result<(List, Ending)> {
+        let pos = self.peek_non_space().pos;
+        let mut list = List { at: self.at(pos), nodes: Vec::new() };
+        self.nesting += 1;
+        if self.nesting > MAX_TEMPLATE_NESTING {
+            return self.error(format_args!("actions are nested more than {MAX_TEMPLATE_NESTING} deep"));
+        }
+        while self.peek_non_space().kind != Kind::Eof {
+            match with_stack(|| self.text_or_action())? {
+                Step::Node(node) => list.nodes.push(node),
+                Step::Ending(ending) => {
+                    self.nesting -= 1;
+                    return Ok((list, ending));
+                }
+            }
+        }
+        self.error("unexpected EOF")
+    }
+
+    fn text_or_action(&mut self) -> Result<Step> {
+        let item = self.next_non_space();
+        match item.kind {
+            Kind::Text => {
+                let at = self.at(item.pos);
+                let end = at.pos + u32::try_from(item.text.len()).unwrap_or(0);
+                Ok(Step::Node(Node::Text { at, start: at.pos, end }))
+            }
+            Kind::LeftDelim => {
+                self.state.action_line = item.line;
+                let step = self.action();
+                self.state.action_line = 0;
+                step
+            }
+            _ => self.unexpected(&item, "input"),
+        }
+    }
+
+    fn action(&mut self) -> Result<Step> {
+        let item = self.next_non_space();
+        let node = match item.kind {
+            Kind::Block => self.block()?,
+            Kind::Break => Node::Break(self.leave_range(&item, "{{break}}")?),
+            Kind::Continue => Node::Continue(self.leave_range(&item, "{{continue}}")?),
+            Kind::Else => return self.otherwise().map(Step::Ending),
+            Kind::End => {
+                self.expect(Kind::RightDelim, "end")?;
+                return Ok(Step::Ending(Ending::End));
+            }
+            Kind::If => Node::If(self.control("if")?),
+            Kind::Range => Node::Range(self.control("range")?),
+            Kind::With => Node::With(self.control("with")?),
+            Kind::Template => self.template()?,
+            _ => {
+                self.backup();
+                let pos = self.peek().pos;
+                let at = self.at(pos);
+                // Variables persist until the next "end".
+                Node::Action { at, pipe: self.pipeline("command", Kind::RightDelim)? }
+            }
+        };
+        Ok(Step::Node(node))
+    }
+
+    fn leave_range(&mut self, item: &Item<'_>, action: &str) -> Result<At> {
+        let next = self.next_non_space();
+        if next.kind != Kind::RightDelim {
+            return self.unexpected(&next, action);
+        }
+        if self.state.range_depth == 0 {
+            return self.error(format_args!("{action} outside {{{{range}}}}"));
+        }
+        Ok(self.at(item.pos))
+    }
+
+    fn otherwise(&mut self) -> Result<Ending> {
+        let peek = self.peek_non_space();
+        if matches!(peek.kind, Kind::If | Kind::With) {
+            return Ok(Ending::Else(peek.pos));
+        }
+        Ok(Ending::Else(self.expect(Kind::RightDelim, "else")?.pos))
+    }
+
+    fn control(&mut self, context: &'static str) -> Result<Branch> {
+        let visible = self.state.vars.len();
+        let pipe = self.pipeline(context, Kind::RightDelim)?;
+        let ranges = usize::from(context == "range");
+        self.state.range_depth += ranges;
+        let (list, ending) = self.item_list()?;
+        self.state.range_depth -= ranges;
+        let otherwise = match ending {
+            Ending::End => None,
+            Ending::Else(pos) => Some(self.else_list(context, pos)?),
+        };
+        self.state.vars.truncate(visible);
+        let at = self.at(pipe.at.pos as usize);
+        Ok(Branch { at, pipe, list, otherwise })
+    }
+
+    /// What follows `else`; `{{else if}}` and `{{else with}}` have no `{{end}}` of their own.
+    fn else_list(&mut self, context: &'static str, pos: usize) -> Result<List> {
+        let chained = matches!((context, self.peek().kind), ("if", Kind::If) | ("with", Kind::With));
+        if chained {
+            self.next();
+            let at = self.at(pos);
+            self.nesting += 1;
+            if self.nesting > MAX_TEMPLATE_NESTING {
+                return self.error(format_args!("actions are nested more than {MAX_TEMPLATE_NESTING} deep"));
+            }
+            let branch = with_stack(|| self.control(context))?;
+            self.nesting -= 1;
+            let node = if context == "if" { Node::If(branch) } else { Node::With(branch) };
+            return Ok(List { at, nodes: vec![node] });
+        }
+        match self.item_list()? {
+            (list, Ending::End) => Ok(list),
+            (_, ending) => self.error(format_args!("expected end; found {}", ending.show())),
+        }
+    }
+
+    fn block(&mut self) -> Result<Node> {
+        const CONTEXT: &str = "block clause";
+        let item = self.next_non_space();
+        let name = self.template_name(&item, CONTEXT)?;
+        let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
+        let outer = std::mem::take(&mut self.state);
+        self.body(&name, CONTEXT)?;
+        self.state = outer;
+        Ok(Node::Template { at: self.at(item.pos), name: name.into(), pipe: Some(pipe) })
+    }
+
+    fn template(&mut self) -> Result<Node> {
+        const CONTEXT: &str = "template clause";
+        let item = self.next_non_space();
+        let name = self.template_name(&item, CONTEXT)?;
+        let mut pipe = None;
+        if self.next_non_space().kind != Kind::RightDelim {
+            self.backup();
+            pipe = Some(self.pipeline(CONTEXT, Kind::RightDelim)?);
+        }
+        Ok(Node::Template { at: self.at(item.pos), name: name.into(), pipe })
+    }
+
+    fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe> {
+        let pos = self.peek_non_space().pos;
+        let mut pipe = Pipe { at: self.at(pos), assign: false, declared: Vec::new(), commands: Vec::new() };
+        self.declarations(&mut pipe, context)?;
+        loop {
+            let item = self.next_non_space();
+            match item.kind {
+                kind if kind == end => return self.check_pipeline(pipe, context),
+                Kind::Bool
+                | Kind::CharConstant
+                | Kind::Complex
+                | Kind::Dot
+                | Kind::Field
+                | Kind::Identifier
+                | Kind::Number
+                | Kind::Nil
+                | Kind::RawString
+                | Kind::String
+                | Kind::Variable
+                | Kind::LeftParen => {
+                    self.backup();
+                    let command = self.command()?;
+                    pipe.commands.push(command);
+                }
+                _ => return self.unexpected(&item, context),
+            }
+        }
+    }
+
+    /// `$a :=`, `$a =`, and in a range `$a, $b :=`.
+    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<()> {
+        loop {
+            let variable = self.peek_non_space();
+            if variable.kind != Kind::Variable {
+                return Ok(());
+            }
+            self.next();
+            // A space before what follows tells an argument `$x` from a declaration.
+            let after = self.peek().clone();
+            let next = self.peek_non_space();
+            if matches!(next.kind, Kind::Assign | Kind::Declare) {
+                pipe.assign = next.kind == Kind::Assign;
+                self.next_non_space();
+                self.declare(pipe, &variable.text);
+                return Ok(());
+            }
+            if next.kind == Kind::Char && next.text == "," {
+                self.next_non_space();
+                self.declare(pipe, &variable.text);
+                if context == "range" && pipe.declared.len() < 2 {
+                    match self.peek_non_space().kind {
+                        Kind::Variable | Kind::RightDelim | Kind::RightParen => continue,
+                        _ => return self.error("range can only initialize variables"),
+                    }
+                }
+                return self.error(format_args!("too many declarations in {context}"));
+            }
+            if after.kind == Kind::Space {
+                self.state.token[1] = after;
+                self.state.token[2] = variable;
+                self.state.peek_count = 3;
+            } else {
+                self.state.token[1] = variable;
+                self.state.peek_count = 2;
+            }
+            return Ok(());
+        }
+    }
+
+    fn declare(&mut self, pipe: &mut Pipe, name: &str) {
+        let symbol = self.symbol(name);
+        self.state.vars.push(symbol);
+        pipe.declared.push((symbol, Arc::clone(&self.state.names[usize::from(symbol)])));
+    }
+
+    fn symbol(&mut self, name: &str) -> Symbol {
+        let names = &mut self.state.names;
+        let index = names.iter().position(|known| **known == *name).unwrap_or_else(|| {
+            names.push(name.into());
+            names.len() - 1
+        });
+        // A tree with more variables than that would be larger than any chart may be; they share the last.
+        Symbol::try_from(index).unwrap_or(Symbol::MAX)
+    }
+
+    fn check_pipeline(&self, pipe: Pipe, context: &str) -> Result<Pipe> {
+        if pipe.commands.is_empty() {
+            return self.error(format_args!("missing value for {context}"));
+        }
+        for (index, command) in pipe.commands.iter().enumerate().skip(1) {
+            if let ArgKind::Bool(_) | ArgKind::Dot | ArgKind::Nil | ArgKind::Number(_) | ArgKind::Str { .. } =
+                command.args[0].kind
+            {
+                return self.error(format_args!("non executable command in pipeline stage {}", index + 1));
+            }
+        }
+        Ok(pipe)
+    }
+
+    fn command(&mut self) -> Result<Command> {
+        let pos = self.peek_non_space().pos;
+        let mut command = Command { at: self.at(pos), args: Vec::new() };
+        loop {
+            self.peek_non_space();
+            if let Some(operand) = self.operand()? {
+                command.args.push(operand);
+            }
+            let item = self.next();
+            match item.kind {
+                Kind::Space => continue,
+                Kind::RightDelim | Kind::RightParen => self.backup(),
+                Kind::Pipe => {}
+                _ => return self.unexpected(&item, "operand"),
+            }
+            break;
+        }
+        if command.args.is_empty() {
+            return self.error("empty command");
+        }
+        Ok(command)
+    }
+
+    fn operand(&mut self) -> Result<Option<Arg>> {
+        let Some(term) = self.term()? else { return Ok(None) };
+        if self.peek().kind != Kind::Field {
+            return Ok(Some(term));
+        }
+        let pos = self.peek().pos;
+        let mut more: Vec<Str> = Vec::new();
+        while self.peek().kind == Kind::Field {
+            more.push(self.next().text[1..].into());
+        }
+        let join = |fields: Box<[Str]>, more: Vec<Str>| fields.into_vec().into_iter().chain(more).collect();
+        let kind = match term.kind {
+            ArgKind::Field(fields) => ArgKind::Field(join(fields, more)),
+            ArgKind::Variable { symbol, name, fields } => {
+                ArgKind::Variable { symbol, name, fields: join(fields, more) }
+            }
+            ArgKind::Bool(_) | ArgKind::Str { .. } | ArgKind::Number(_) | ArgKind::Nil | ArgKind::Dot => {
+                return self
+                    .error(format_args!("unexpected . after term {}", quote::quote(&term.to_string())));
+            }
+            _ => ArgKind::Chain { base: Box::new(term), fields: more.into() },
+        };
+        Ok(Some(Arg { at: self.at(pos), kind }))
+    }
+
+    fn term(&mut self) -> Result<Option<Arg>> {
+        let item = self.next_non_space();
+        let kind = match item.kind {
+            Kind::Identifier => match functions::find(&item.text) {
+                Some(function) => ArgKind::Function(function),
+                None if functions::is_planned(&item.text) => {
+                    let name = quote::quote(&item.text);
+                    return self.error(format_args!(
+                        "function {name} is not supported yet; set the value it makes instead"
+                    ));
+                }
+                None => return self.error(format_args!("function {} not defined", quote::quote(&item.text))),
+            },
+            Kind::Dot => ArgKind::Dot,
+            Kind::Nil => ArgKind::Nil,
+            Kind::Variable => {
+                let symbol = self.symbol(&item.text);
+                if !self.state.vars.contains(&symbol) {
+                    return self.error(format_args!("undefined variable {}", quote::quote(&item.text)));
+                }
+                let name = Arc::clone(&self.state.names[usize::from(symbol)]);
+                ArgKind::Variable { symbol, name, fields: Box::default() }
+            }
+            Kind::Field => ArgKind::Field(Box::new([item.text[1..].into()])),
+            Kind::Bool => ArgKind::Bool(item.text == "true"),
+            Kind::CharConstant | Kind::Complex | Kind::Number => {
+                ArgKind::Number(literal::number(&item).or_else(|error| self.error(error))?)
+            }
+            Kind::LeftParen => {
+                if self.state.stack_depth >= MAX_EXPRESSION_DEPTH {
+                    return self.error("max expression depth exceeded");
+                }
+                self.state.stack_depth += 1;
+                let pipe = with_stack(|| self.pipeline("parenthesized pipeline", Kind::RightParen));
+                self.state.stack_depth -= 1;
+                let pipe = pipe?;
+                let at = self.at(pipe.at.pos as usize);
+                return Ok(Some(Arg { at, kind: ArgKind::Pipe(Box::new(pipe)) }));
+            }
+            Kind::String | Kind::RawString => {
+                let text = quote::unquote(&item.text).or_else(|error| self.error(error))?;
+                ArgKind::Str { quoted: item.text.as_ref().into(), text: text.into() }
+            }
+            _ => {
+                self.backup();
+                return Ok(None);
+            }
+        };
+        Ok(Some(Arg { at: self.at(item.pos), kind }))
+    }
+}
