@@ -1,10 +1,38 @@
 //! Helm's rendering, in process: charts, values, text/template and the functions that charts call.
+//!
+//! ```text
+//! files ──▶ Chart ──┐                   ┌─▶ template, functions, yaml
+//! values ─▶ layers ─┼─▶ render ─▶ ReleaseOutput ─▶ to_text: what `helm template` prints
+//! release, cluster ─┘
+//! ```
 
-pub(crate) mod functions;
-pub(crate) mod go;
+mod capabilities;
+mod chart;
+mod context;
+mod decode;
+mod dependencies;
+mod files;
+pub mod functions;
+pub mod go;
 pub mod limits;
 pub mod origin;
+mod print;
+mod render;
+mod schema;
 pub mod signature;
+mod sort;
 pub mod template;
 pub mod value;
+mod values;
 pub mod yaml;
+
+pub use capabilities::{
+    Capabilities, DEFAULT_API_VERSIONS, DEFAULT_KUBE_VERSION, KubeVersion, KubeVersionError,
+};
+pub use chart::{Chart, ChartError, Dependency, ImportValue, Maintainer, Metadata};
+pub use print::Shown;
+pub use render::{HelmError, Release, ReleaseOutput, RenderRequest, RenderedFile, render};
+pub use sort::{Hook, HookEvent};
+pub use values::{
+    FileReader, LayerContent, SetError, SetFlag, ValuesDocument, ValuesError, ValuesLayer, check_layers,
+};

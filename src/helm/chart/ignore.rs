@@ -1,0 +1,246 @@
+//! `.helmignore` (Helm's pkg/ignore), and Go's `filepath.Match`.
+
+/// The rules of a `.helmignore` file, Helm's own default (`templates/.?*`) included.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    patterns: Vec<Pattern>,
+}
+
+#[derive(Debug)]
+struct Pattern {
+    glob: String,
+    negated: bool,
+    folders_only: bool,
+    /// Without a slash inside, only the last part of a path is looked at.
+    base_only: bool,
+}
+
+impl Rules {
+    /// Reads a `.helmignore` file. The error's text is Helm's.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let mut rules = Self::default();
+        for line in text.trim_start_matches('\u{feff}').lines() {
+            rules.add(line.trim())?;
+        }
+        rules.add("templates/.?*")?;
+        Ok(rules)
+    }
+
+    fn add(&mut self, rule: &str) -> Result<(), String> {
+        if rule.is_empty() || rule.starts_with('#') {
+            return Ok(());
+        }
+        if rule.contains("**") {
+            return Err("double-star (**) syntax is not supported".to_owned());
+        }
+        if matches(rule, "abc").is_none() {
+            return Err("syntax error in pattern".to_owned());
+        }
+        let (rule, negated) = rule.strip_prefix('!').map_or((rule, false), |rest| (rest, true));
+        let (rule, folders_only) = rule.strip_suffix('/').map_or((rule, false), |rest| (rest, true));
+        let (glob, rooted) = rule.strip_prefix('/').map_or((rule, false), |rest| (rest, true));
+        self.patterns.push(Pattern {
+            glob: glob.to_owned(),
+            negated,
+            folders_only,
+            base_only: !rooted && !glob.contains('/'),
+        });
+        Ok(())
+    }
+
+    /// Whether a file is left out: by a rule on itself or on a folder above it.
+    pub(super) fn ignores_file(&self, path: &str) -> bool {
+        let above = path.match_indices('/').any(|(end, _)| self.ignores(&path[..end], true));
+        above || self.ignores(path, false)
+    }
+
+    fn ignores(&self, path: &str, is_folder: bool) -> bool {
+        for pattern in &self.patterns {
+            let name = if pattern.base_only { path.rsplit('/').next().unwrap_or(path) } else { path };
+            let fits = matches(&pattern.glob, name).unwrap_or(false);
+            if pattern.negated {
+                // A negative rule leaves out all that it does not name, and goes on otherwise.
+                if (pattern.folders_only && !is_folder) || !fits {
+                    return true;
+                }
+            } else if fits && (is_folder || !pattern.folders_only) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Go's `filepath.Match`: `*`, `?`, `[a-z]`, `[^a]`, `\`, none of which but a class matches a slash. `None` for a pattern
+/// that is not one; like Go's, this is only found where the match gets to it.
+pub(in crate::helm) fn matches(pattern: &str, name: &str) -> Option<bool> {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let name: Vec<char> = name.chars().collect();
+    if !well_formed(&pattern) {
+        return None;
+    }
+    Some(fits(&pattern, &name))
+}
+
+/// Matches with one place to come back to, the last star's: time is bounded by the product of both lengths.
+fn fits(pattern: &[char], name: &[char]) -> bool {
+    let (mut at, mut read) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    loop {
+        if let Some(next) = step(pattern, at, name.get(read).copied()) {
+            match next {
+                Step::Star => {
+                    star = Some((at + 1, read));
+                    at += 1;
+                    continue;
+                }
+                Step::One(after) => {
+                    at = after;
+                    read += 1;
+                    continue;
+                }
+                Step::End => return true,
+            }
+        }
+        match star {
+            Some((after, from)) if from < name.len() && name[from] != '/' => {
+                star = Some((after, from + 1));
+                at = after;
+                read = from + 1;
+            }
+            _ => return false,
+        }
+    }
+}
+
+enum Step {
+    Star,
+    One(usize),
+    End,
+}
+
+fn step(pattern: &[char], at: usize, c: Option<char>) -> Option<Step> {
+    match (pattern.get(at), c) {
+        (None, None) => Some(Step::End),
+        (Some('*'), _) => Some(Step::Star),
+        (None, _) | (_, None) => None,
+        (Some('?'), Some(c)) => (c != '/').then_some(Step::One(at + 1)),
+        (Some('['), Some(c)) => {
+            let (after, found) = class(pattern, at, c)?;
+            found.then_some(Step::One(after))
+        }
+        (Some('\\'), Some(c)) => (pattern.get(at + 1) == Some(&c)).then_some(Step::One(at + 2)),
+        (Some(wanted), Some(c)) => (*wanted == c).then_some(Step::One(at + 1)),
+    }
+}
+
+/// Reads the class at `at`: where it ends, and whether `c` is in it. `None` if it is malformed.
+fn class(pattern: &[char], at: usize, c: char) -> Option<(usize, bool)> {
+    let mut at = at + 1;
+    let negated = pattern.get(at) == Some(&'^');
+    at += usize::from(negated);
+    let mut found = false;
+    let mut ranges = 0;
+    loop {
+        if pattern.get(at) == Some(&']') && ranges > 0 {
+            return Some((at + 1, found != negated));
+        }
+        let low = class_char(pattern, &mut at)?;
+        let mut high = low;
+        if pattern.get(at) == Some(&'-') {
+            at += 1;
+            high = class_char(pattern, &mut at)?;
+        }
+        found |= (low..=high).contains(&c);
+        ranges += 1;
+    }
+}
+
+fn class_char(pattern: &[char], at: &mut usize) -> Option<char> {
+    let mut c = *pattern.get(*at)?;
+    if c == '-' || c == ']' {
+        return None;
+    }
+    if c == '\\' {
+        *at += 1;
+        c = *pattern.get(*at)?;
+    }
+    *at += 1;
+    // A class must be closed.
+    pattern.get(*at).map(|_| c)
+}
+
+fn well_formed(pattern: &[char]) -> bool {
+    let mut at = 0;
+    while let Some(c) = pattern.get(at) {
+        match c {
+            '[' => match class(pattern, at, ' ') {
+                Some((after, _)) => at = after,
+                None => return false,
+            },
+            '\\' if at + 1 == pattern.len() => return false,
+            '\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_as_gos_filepath_does() {
+        for (pattern, name, expected) in [
+            ("helm.txt", "helm.txt", true),
+            ("helm.*", "helm.txt", true),
+            ("helm.*", "rudder.txt", false),
+            ("cargo/*.txt", "cargo/a.txt", true),
+            ("*.txt", "cargo/a.txt", false),
+            ("ru[c-e]?er.txt", "rudder.txt", true),
+            ("[^a]b", "ab", false),
+            ("a*b*c", "axxbyybzc", true),
+            ("a\\*", "a*", true),
+            ("*", "", true),
+        ] {
+            assert_eq!(matches(pattern, name), Some(expected), "{pattern} on {name}");
+        }
+        for broken in ["[z-", "[]a]", "a\\", "[a"] {
+            assert_eq!(matches(broken, "abc"), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn rules_are_read_as_helm_reads_them() {
+        let rules = Rules::parse("# comment\n\n*.txt\n/top\ncargo/\nmast/*.md\n").unwrap();
+        for (path, ignored) in [
+            ("a.txt", true),
+            ("deep/a.txt", true),
+            ("top", true),
+            ("deep/top", false),
+            ("cargo/x", true),
+            ("deep/cargo/x", true),
+            ("cargo", false),
+            ("mast/a.md", true),
+            ("deep/mast/a.md", false),
+            ("templates/.swp", true),
+            ("templates/a.yaml", false),
+        ] {
+            assert_eq!(rules.ignores_file(path), ignored, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_negative_rule_leaves_out_all_that_it_does_not_name() {
+        let rules = Rules::parse("!keep.txt").unwrap();
+        assert!(!rules.ignores_file("keep.txt"));
+        assert!(rules.ignores_file("other.txt"));
+    }
+
+    #[test]
+    fn rules_that_helm_refuses_are_refused() {
+        assert_eq!(Rules::parse("foo/**/bar").unwrap_err(), "double-star (**) syntax is not supported");
+        assert_eq!(Rules::parse("[z-").unwrap_err(), "syntax error in pattern");
+    }
+}

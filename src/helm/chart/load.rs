@@ -1,0 +1,229 @@
+//! From files to a chart (Helm's pkg/chart/v2/loader).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::archive::unpack;
+use super::ignore::Rules;
+use super::{Chart, ChartError, ChartFile, Metadata};
+use crate::helm::decode::decode;
+use crate::helm::values::read_documents;
+use crate::helm::yaml::YamlLimits;
+use crate::manifest::{EntryKind, Files, FilesError};
+
+/// What a chart's files may amount to; Helm's own limit.
+pub(super) const MAX_CHART_BYTES: u64 = 100 << 20;
+
+/// How deep packed charts may lie in each other.
+const MAX_NESTING: usize = 32;
+
+/// A file of a chart before it is sorted into its place.
+#[derive(Clone, Debug)]
+pub(super) struct RawFile {
+    /// The path from the chart's folder.
+    pub(super) name: String,
+    /// The path from the root of the repository.
+    pub(super) path: Arc<str>,
+    /// The bytes, without a byte order mark.
+    pub(super) data: Arc<[u8]>,
+}
+
+/// Reads a chart: a folder, or a packed one.
+pub(super) fn load(files: &dyn Files, path: &str) -> Result<Chart, ChartError> {
+    let path = path.trim_end_matches('/');
+    let entry = files.entry(path)?.ok_or_else(|| FilesError::NotFound { path: path.to_owned() })?;
+    match entry.kind {
+        EntryKind::Folder => load_files(read_folder(files, path)?, 0),
+        EntryKind::File => {
+            let archive = files.read(path)?;
+            refuse_pointer(path, &archive)?;
+            load_archive(&archive, path, 0)
+        }
+        EntryKind::Symlink => Err(irregular(path, "a symbolic link")),
+        EntryKind::Submodule => Err(irregular(path, "a submodule")),
+    }
+}
+
+fn irregular(path: &str, found: &'static str) -> ChartError {
+    ChartError::Irregular { path: path.to_owned(), found }
+}
+
+/// The content of an LFS-tracked file is not in the repository: a pointer to it would render as garbage.
+fn refuse_pointer(path: &str, data: &[u8]) -> Result<(), ChartError> {
+    if data.starts_with(b"version https://git-lfs.github.com/spec/") {
+        return Err(irregular(path, "a pointer to a file in Git LFS"));
+    }
+    Ok(())
+}
+
+pub(super) fn without_mark(data: &[u8]) -> &[u8] {
+    data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(data)
+}
+
+fn read_folder(files: &dyn Files, folder: &str) -> Result<Vec<RawFile>, ChartError> {
+    let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    let ignore_path = format!("{prefix}.helmignore");
+    let rules = match files.entry(&ignore_path)? {
+        Some(entry) if entry.kind == EntryKind::File => {
+            let text = files.read(&ignore_path)?;
+            Rules::parse(&String::from_utf8_lossy(&text))
+        }
+        _ => Rules::parse(""),
+    };
+    let rules = rules.map_err(|reason| ChartError::Ignore { path: ignore_path, reason })?;
+
+    let mut entries = Vec::new();
+    let mut total = 0;
+    for entry in files.walk(folder)? {
+        let name = entry.path.strip_prefix(&prefix).unwrap_or(&entry.path).to_owned();
+        if rules.ignores_file(&name) {
+            continue;
+        }
+        match entry.kind {
+            EntryKind::File => {}
+            EntryKind::Folder => continue,
+            EntryKind::Symlink => return Err(irregular(&entry.path, "a symbolic link")),
+            EntryKind::Submodule => return Err(irregular(&entry.path, "a submodule")),
+        }
+        total += entry.size;
+        if total > MAX_CHART_BYTES {
+            return Err(ChartError::TooLarge { name, limit: MAX_CHART_BYTES });
+        }
+        entries.push((name, entry.path));
+    }
+    // Helm walks folder by folder, so that `a/b` comes before `a.b`.
+    entries.sort_by(|(left, _), (right, _)| left.split('/').cmp(right.split('/')));
+    entries
+        .into_iter()
+        .map(|(name, path)| {
+            let data = files.read(&path)?;
+            refuse_pointer(&path, &data)?;
+            let data = if data.starts_with(b"\xEF\xBB\xBF") { Arc::from(&data[3..]) } else { data };
+            Ok(RawFile { name, path: path.into(), data })
+        })
+        .collect()
+}
+
+fn load_archive(archive: &[u8], path: &str, depth: usize) -> Result<Chart, ChartError> {
+    if depth > MAX_NESTING {
+        return Err(ChartError::TooDeep { path: path.to_owned(), limit: MAX_NESTING });
+    }
+    let files = unpack(archive, path).map_err(|reason| ChartError::Archive { reason })?;
+    load_files(files, depth)
+}
+
+fn load_files(files: Vec<RawFile>, depth: usize) -> Result<Chart, ChartError> {
+    let mut metadata = read_metadata(&files)?;
+    let mut chart = Chart::default();
+    let mut subcharts: BTreeMap<String, Vec<RawFile>> = BTreeMap::new();
+    for file in files {
+        let name = file.name.as_str();
+        match name {
+            "Chart.yaml" => {}
+            "Chart.lock" => check_lock(&file)?,
+            "values.yaml" => {
+                let text = String::from_utf8_lossy(&file.data);
+                chart.values = read_documents(&text)
+                    .map_err(|reason| ChartError::Document { name: "values.yaml".into(), reason })?;
+                chart.values_path = Arc::clone(&file.path);
+            }
+            "values.schema.json" => chart.schema = Some(Arc::clone(&file.data)),
+            "requirements.yaml" => {
+                let metadata = metadata.get_or_insert_default();
+                over(metadata, &file)?;
+                if metadata.api_version == "v1" {
+                    chart.files.push(ChartFile::from(file));
+                }
+            }
+            "requirements.lock" => {
+                check_lock(&file)?;
+                if metadata.as_ref().is_some_and(|metadata| metadata.api_version == "v1") {
+                    chart.files.push(ChartFile::from(file));
+                }
+            }
+            _ if name.starts_with("templates/") => chart.templates.push(ChartFile::from(file)),
+            _ if name.starts_with("charts/") => {
+                if Path::new(name).extension().is_some_and(|extension| extension == "prov") {
+                    chart.files.push(ChartFile::from(file));
+                } else {
+                    let inner = name["charts/".len()..].to_owned();
+                    let top = inner.split('/').next().unwrap_or_default().to_owned();
+                    subcharts.entry(top).or_default().push(RawFile { name: inner, ..file });
+                }
+            }
+            _ => chart.files.push(ChartFile::from(file)),
+        }
+    }
+    let Some(mut metadata) = metadata else {
+        return Err(ChartError::NoChartFile);
+    };
+    metadata.validate().map_err(|reason| ChartError::Invalid { reason })?;
+    chart.metadata = metadata;
+    for (name, files) in subcharts {
+        if name.starts_with(['_', '.']) {
+            continue;
+        }
+        let subchart = load_subchart(&name, files, &chart.metadata.name, depth + 1)?;
+        chart.dependencies.push(subchart);
+    }
+    Ok(chart)
+}
+
+fn read_metadata(files: &[RawFile]) -> Result<Option<Metadata>, ChartError> {
+    let Some(file) = files.iter().find(|file| file.name == "Chart.yaml") else {
+        return Ok(None);
+    };
+    let mut metadata = Metadata::default();
+    over(&mut metadata, file)?;
+    if metadata.api_version.is_empty() {
+        // Helm 2 allowed it to be missing.
+        "v1".clone_into(&mut metadata.api_version);
+    }
+    if !matches!(metadata.api_version.as_str(), "v1" | "v2") {
+        return Err(ChartError::ApiVersion);
+    }
+    Ok(Some(metadata))
+}
+
+/// Reads a document over the metadata that is there.
+fn over(metadata: &mut Metadata, file: &RawFile) -> Result<(), ChartError> {
+    let text = String::from_utf8_lossy(&file.data);
+    decode(&text, &YamlLimits::default(), |decoder, node| metadata.read(decoder, node))
+        .map(|_| ())
+        .map_err(|reason| ChartError::Document { name: file.name.clone(), reason })
+}
+
+/// A lock file changes nothing in rendering, but it must be YAML.
+fn check_lock(file: &RawFile) -> Result<(), ChartError> {
+    let text = String::from_utf8_lossy(&file.data);
+    decode(&text, &YamlLimits::default(), |_, _| ())
+        .map(|_| ())
+        .map_err(|reason| ChartError::Document { name: file.name.clone(), reason })
+}
+
+fn load_subchart(name: &str, files: Vec<RawFile>, parent: &str, depth: usize) -> Result<Chart, ChartError> {
+    let wrap = |source: ChartError| ChartError::Subchart {
+        name: name.to_owned(),
+        parent: parent.to_owned(),
+        source: Box::new(source),
+    };
+    if Path::new(name).extension().is_some_and(|extension| extension == "tgz") {
+        return match files.first() {
+            Some(file) if file.name == name => load_archive(&file.data, &file.path, depth).map_err(wrap),
+            file => Err(ChartError::NotAnArchive {
+                parent: parent.to_owned(),
+                name: name.to_owned(),
+                found: file.map(|file| file.name.clone()).unwrap_or_default(),
+            }),
+        };
+    }
+    let inner = files
+        .into_iter()
+        .filter_map(|file| {
+            let (_, inner) = file.name.split_once('/')?;
+            Some(RawFile { name: inner.to_owned(), ..file })
+        })
+        .collect();
+    load_files(inner, depth).map_err(wrap)
+}
