@@ -1,0 +1,356 @@
+//! `mooring template`: what `helm template` prints, without the helm binary.
+
+mod local;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::helm::limits::Limits;
+use crate::helm::template::{ExecEnv, HelmVersion, TemplateSet};
+use crate::helm::value::Value;
+use crate::helm::{
+    Capabilities, Chart, FileReader, KubeVersion, LayerContent, Release, ReleaseOutput, RenderRequest,
+    RenderedFile, SetFlag, Shown, ValuesLayer, check_layers, render,
+};
+use local::LocalFiles;
+
+const EXAMPLES: &str = "\
+Examples:
+  mooring template trino components/trino
+  mooring template trino components/trino -f environments/local/values/trino.yaml --set workers=3
+  mooring template trino trino-1.2.0.tgz --include-crds --kube-version 1.36 -a monitoring.coreos.com/v1
+  mooring template trino components/trino --show-only templates/coordinator.yaml";
+
+/// Arguments of `mooring template`.
+#[derive(Clone, Debug, Default, Args)]
+#[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "they are helm template's flags")]
+pub struct TemplateArgs {
+    /// The release's name (default: release-name), and the chart: a folder or a packed chart
+    #[arg(value_name = "NAME] [CHART", num_args = 0..)]
+    names: Vec<String>,
+    /// Values from a YAML file, `-` for standard input; later ones override earlier ones
+    #[arg(short = 'f', long = "values", value_name = "FILE", value_delimiter = ',')]
+    values: Vec<String>,
+    /// Set values: a.b=1,list[0]=x,list2={y,z}
+    #[arg(long, value_name = "TEXT")]
+    set: Vec<String>,
+    /// Set values as text: a=1 gives "1"
+    #[arg(long, value_name = "TEXT")]
+    set_string: Vec<String>,
+    /// Set values from JSON: a=[1,2], or a whole object
+    #[arg(long, value_name = "TEXT")]
+    set_json: Vec<String>,
+    /// Set values from files' content: a=FILE
+    #[arg(long, value_name = "TEXT")]
+    set_file: Vec<String>,
+    /// Set a value in which no character has a meaning
+    #[arg(long, value_name = "TEXT")]
+    set_literal: Vec<String>,
+    /// The namespace of the release
+    #[arg(short, long, value_name = "NAMESPACE", env = "HELM_NAMESPACE", default_value = "default")]
+    namespace: String,
+    /// The Kubernetes version that templates see
+    #[arg(long, value_name = "VERSION")]
+    kube_version: Option<String>,
+    /// Kubernetes API versions that templates see, besides those of Kubernetes itself
+    #[arg(short, long, value_name = "VERSION", value_delimiter = ',')]
+    api_versions: Vec<String>,
+    /// Print the files of `crds/` too
+    #[arg(long)]
+    include_crds: bool,
+    /// Leave tests out
+    #[arg(long)]
+    skip_tests: bool,
+    /// Leave hooks out
+    #[arg(long)]
+    no_hooks: bool,
+    /// Print only what these templates wrote: templates/NAME.yaml
+    #[arg(short, long, value_name = "TEMPLATE")]
+    show_only: Vec<String>,
+    /// A template for the release's name, instead of a name
+    #[arg(long, value_name = "TEMPLATE")]
+    name_template: Option<String>,
+    /// Templates see an upgrade instead of an installation
+    #[arg(long)]
+    is_upgrade: bool,
+    /// Write files into this folder instead of printing
+    #[arg(long, value_name = "FOLDER")]
+    output_dir: Option<PathBuf>,
+    /// Put the release's name into the path below the folder of --output-dir
+    #[arg(long)]
+    release_name: bool,
+    /// Do not ask values.schema.json
+    #[arg(long)]
+    skip_schema_validation: bool,
+    /// Accepted for helm's sake: CRDs are printed with --include-crds only
+    #[arg(long, hide = true)]
+    skip_crds: bool,
+    /// Accepted for helm's sake: nothing is created
+    #[arg(long, hide = true)]
+    create_namespace: bool,
+    /// Accepted for helm's sake: nothing is sent to a cluster
+    #[arg(long, hide = true)]
+    disable_openapi_validation: bool,
+    /// Accepted for helm's sake: a name is always there
+    #[arg(short, long, hide = true)]
+    generate_name: bool,
+}
+
+/// What a run gives: the text for standard output, which is there in part even where it failed, and why it failed.
+#[derive(Debug, Default)]
+pub struct Printed {
+    /// The text for standard output.
+    pub stdout: String,
+    /// Helm's text of what went wrong, without `Error: `.
+    pub error: Option<String>,
+}
+
+/// Prints the manifests; returns exit code 1, and the reason on standard error, where that fails.
+pub fn run(args: &TemplateArgs) -> ExitCode {
+    let printed = print(args, Path::new(""));
+    let mut out = std::io::stdout().lock();
+    // A reader that has seen enough is no failure.
+    let _ = out.write_all(printed.stdout.as_bytes()).and_then(|()| out.flush());
+    match printed.error {
+        None => ExitCode::SUCCESS,
+        Some(error) => {
+            eprintln!("Error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does what `helm template` does, with paths counted from `folder`.
+pub fn print(args: &TemplateArgs, folder: &Path) -> Printed {
+    let mut printed = Printed::default();
+    printed.error = template(args, folder, &mut printed.stdout).err();
+    printed
+}
+
+fn template(args: &TemplateArgs, folder: &Path, stdout: &mut String) -> Result<(), String> {
+    let mut capabilities = Capabilities::default().with_api_versions(&args.api_versions);
+    if let Some(text) = &args.kube_version {
+        capabilities.kube_version =
+            KubeVersion::parse(text).map_err(|error| format!("invalid kube version '{text}': {error}"))?;
+    }
+    let (seed, now) = (seed()?, jiff::Timestamp::now());
+    let (name, reference) = name_and_chart(args, seed, now)?;
+    let path = locate(&reference, folder)?;
+    let layers = layers(args, folder)?;
+    check_layers(&layers).map_err(|error| error.to_string())?;
+    let chart = load(&path)?;
+    let release =
+        Release { name, namespace: args.namespace.clone(), revision: 1, is_upgrade: args.is_upgrade };
+    let output = render(&RenderRequest {
+        chart: &chart,
+        layers: &layers,
+        release: &release,
+        capabilities: &capabilities,
+        seed,
+        now,
+        limits: Limits::default(),
+        helm_version: HelmVersion::Helm4,
+        origins: false,
+        skip_schema: args.skip_schema_validation,
+    })
+    .map_err(|error| {
+        let hint =
+            if error.is_from_rendering() { "\n\nUse --debug flag to render out invalid YAML" } else { "" };
+        format!("{error}{hint}")
+    })?;
+    let shown = Shown {
+        crds: args.include_crds,
+        no_hooks: args.no_hooks,
+        no_tests: args.skip_tests,
+        only: &args.show_only,
+    };
+    match &args.output_dir {
+        None => stdout.push_str(&output.to_text(&shown).map_err(|error| error.to_string())?),
+        Some(target) => {
+            write_files(&output, &shown, target, folder, args.release_name.then_some(&release.name), stdout)?;
+            let nothing = ReleaseOutput::default();
+            stdout.push_str(&nothing.to_text(&shown).map_err(|error| error.to_string())?);
+        }
+    }
+    Ok(())
+}
+
+/// What random values and keys of templates begin with.
+fn seed() -> Result<[u8; 32], String> {
+    let mut seed = [0; 32];
+    fs::File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut seed))
+        .map_err(|error| format!("failed to read randomness from /dev/urandom: {error}"))?;
+    Ok(seed)
+}
+
+fn name_and_chart(
+    args: &TemplateArgs,
+    seed: [u8; 32],
+    now: jiff::Timestamp,
+) -> Result<(String, String), String> {
+    match args.names.as_slice() {
+        [] => Err("\"helm template\" requires at least 1 argument\n\nUsage:  mooring template [NAME] [CHART] [flags]"
+            .to_owned()),
+        [chart] => {
+            let name = match args.name_template.as_deref() {
+                None | Some("") => "release-name".to_owned(),
+                Some(text) => {
+                    let mut set = TemplateSet::new();
+                    set.add("name-template", text).map_err(|error| error.raw().to_owned())?;
+                    let env = ExecEnv { seed, now, ..ExecEnv::default() };
+                    set.execute("name-template", Value::Nil, &env)
+                        .map_err(|error| error.raw().to_owned())?
+                        .text
+                }
+            };
+            Ok((name, chart.clone()))
+        }
+        [_, _] if args.generate_name => Err("cannot set --generate-name and also specify a name".to_owned()),
+        [_, _] if args.name_template.as_deref().is_some_and(|text| !text.is_empty()) => {
+            Err("cannot set --name-template and also specify a name".to_owned())
+        }
+        [name, chart] => Ok((name.clone(), chart.clone())),
+        [_, _, more @ ..] => {
+            Err(format!("expected at most two arguments, unexpected arguments: {}", more.join(", ")))
+        }
+    }
+}
+
+/// The chart's absolute path.
+fn locate(reference: &str, folder: &Path) -> Result<PathBuf, String> {
+    let reference = reference.trim();
+    let path = folder.join(reference);
+    if path.exists() {
+        return std::path::absolute(&path).map_err(|error| format!("{reference}: {error}"));
+    }
+    if reference.contains("://") {
+        return Err(format!(
+            "{reference}: charts are not fetched from elsewhere: pull it first, and name the folder or the .tgz file"
+        ));
+    }
+    Err(format!("path {reference:?} not found"))
+}
+
+fn load(path: &Path) -> Result<Chart, String> {
+    if path.is_dir() {
+        let file = path.join("Chart.yaml");
+        if let Err(error) = fs::read(&file) {
+            return Err(format!(
+                "unable to detect chart at {0}: open {0}: {1}",
+                file.display(),
+                words(&error)
+            ));
+        }
+        return Chart::load(&LocalFiles::new(path), "").map_err(|error| error.to_string());
+    }
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    Chart::load(&LocalFiles::new(parent), name).map_err(|error| {
+        let reason = error.to_string();
+        if reason == "gzip: invalid header" {
+            let kind = if name.ends_with(".yaml") || name.ends_with(".yml") {
+                format!("file '{}' seems to be a YAML file, but expected a gzipped archive", path.display())
+            } else {
+                format!("file '{}' does not appear to be a gzipped archive", path.display())
+            };
+            return kind;
+        }
+        reason
+    })
+}
+
+/// An I/O error as Go words it.
+fn words(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        std::io::ErrorKind::IsADirectory => "is a directory".to_owned(),
+        std::io::ErrorKind::NotADirectory => "not a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn read_text(path: &str, folder: &Path) -> Result<String, String> {
+    let bytes = if path.trim() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else if path.contains("://") {
+        return Err(format!("{path}: values are not fetched from elsewhere: download the file first"));
+    } else {
+        fs::read(folder.join(path))
+    };
+    match bytes {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
+            Err(format!("read {path}: {}", words(&error)))
+        }
+        Err(error) => Err(format!("open {path}: {}", words(&error))),
+    }
+}
+
+/// The values in Helm's order: files, then JSON, plain, text, files' content, literal.
+fn layers(args: &TemplateArgs, folder: &Path) -> Result<Vec<ValuesLayer>, String> {
+    let mut layers = Vec::new();
+    for path in &args.values {
+        let text = read_text(path, folder)?;
+        layers.push(ValuesLayer::from_yaml(path.as_str(), &text).map_err(|error| error.to_string())?);
+    }
+    let base = folder.to_path_buf();
+    let reader: FileReader = Arc::new(move |path| read_text(path, &base));
+    let file = |text: String| SetFlag::File(text, Arc::clone(&reader));
+    let flags: [(&str, &[String], &dyn Fn(String) -> SetFlag); 5] = [
+        ("--set-json", &args.set_json, &SetFlag::Json),
+        ("--set", &args.set, &SetFlag::Typed),
+        ("--set-string", &args.set_string, &SetFlag::Text),
+        ("--set-file", &args.set_file, &file),
+        ("--set-literal", &args.set_literal, &SetFlag::Literal),
+    ];
+    for (name, texts, flag) in flags {
+        if !texts.is_empty() {
+            let flags = texts.iter().cloned().map(flag).collect();
+            layers.push(ValuesLayer { name: name.into(), content: LayerContent::Set(flags) });
+        }
+    }
+    Ok(layers)
+}
+
+/// Writes each template's documents into a file of its name. CRDs do not go below the release's name, in Helm too.
+fn write_files(
+    output: &ReleaseOutput,
+    shown: &Shown<'_>,
+    target: &Path,
+    folder: &Path,
+    release: Option<&String>,
+    stdout: &mut String,
+) -> Result<(), String> {
+    let below = release.map_or_else(|| target.to_path_buf(), |name| target.join(name));
+    let mut written = std::collections::BTreeSet::new();
+    let crds = if shown.crds { output.crds.as_slice() } else { &[] };
+    let crds = crds.iter().map(|file| (target, file));
+    let others = output.manifests.iter().chain(output.shown_hooks(shown)).map(|file| (below.as_path(), file));
+    for (place, file) in crds.chain(others) {
+        let path = place.join(&*file.source);
+        let again = !written.insert(path.clone());
+        write_file(&folder.join(&path), file, again)
+            .map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+        let _ = writeln!(stdout, "wrote {}", path.display());
+    }
+    Ok(())
+}
+
+fn write_file(path: &Path, file: &RenderedFile, append: bool) -> std::io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut target =
+        fs::OpenOptions::new().create(true).write(true).append(append).truncate(!append).open(path)?;
+    write!(target, "---\n# Source: {}\n{}\n", file.source, file.text)
+}
