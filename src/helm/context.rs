@@ -1,5 +1,6 @@
 //! What each template sees as its root: `.Values`, `.Chart`, `.Release`... (Helm's pkg/engine and pkg/chart).
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use super::chart::{ChartFile, Dependency, ImportValue, Maintainer, Metadata};
 use super::dependencies::Release;
 use super::files::ChartFiles;
-use super::value::{Entry, List, ListType, Map, MapType, Str, Value};
+use super::value::{Entry, List, ListType, Map, MapType, Object, Str, Value};
 
 /// One template file of a release.
 pub(super) struct Renderable<'c> {
@@ -88,10 +89,16 @@ pub(super) fn is_partial(name: &str) -> bool {
 fn metadata(metadata: &Metadata, is_root: bool) -> Value {
     let texts =
         |texts: &[String]| Value::List(List::any(texts.iter().map(|text| Value::from(text.as_str()))));
-    let annotations = Map::of(MapType::String);
-    for (key, value) in metadata.annotations.iter().flatten() {
-        annotations.insert(key.as_str(), value.as_str());
-    }
+    let annotations = match &metadata.annotations {
+        None => Value::Object(Rc::new(NoAnnotations)),
+        Some(annotations) => {
+            let map = Map::of(MapType::String);
+            for (key, value) in annotations {
+                map.insert(key.as_str(), value.as_str());
+            }
+            Value::Map(map)
+        }
+    };
     Value::map([
         ("Name", Value::from(metadata.name.as_str())),
         ("Home", Value::from(metadata.home.as_str())),
@@ -106,12 +113,50 @@ fn metadata(metadata: &Metadata, is_root: bool) -> Value {
         ("Tags", Value::from(metadata.tags.as_str())),
         ("AppVersion", Value::from(metadata.app_version.as_str())),
         ("Deprecated", Value::from(metadata.deprecated)),
-        ("Annotations", Value::Map(annotations)),
+        ("Annotations", annotations),
         ("KubeVersion", Value::from(metadata.kube_version.as_str())),
         ("Dependencies", Value::List(List::any(metadata.dependencies().map(dependency)))),
         ("Type", Value::from(metadata.chart_type.as_str())),
         ("IsRoot", Value::from(is_root)),
     ])
+}
+
+/// A nil `map[string]string`: empty to templates, null in JSON.
+#[derive(Debug)]
+struct NoAnnotations;
+
+impl Object for NoAnnotations {
+    fn type_name(&self) -> &'static str {
+        MapType::String.name()
+    }
+
+    fn kind(&self) -> &'static str {
+        "map"
+    }
+
+    fn field(&self, _name: &str) -> Option<Value> {
+        Some(Value::from(""))
+    }
+
+    fn print(&self) -> String {
+        "map[]".to_owned()
+    }
+
+    fn content(&self) -> Option<Value> {
+        Some(Value::Map(Map::of(MapType::String)))
+    }
+
+    fn json(&self) -> Value {
+        Value::Nil
+    }
+
+    fn truth(&self) -> bool {
+        false
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }
 
 fn maintainer(maintainer: &Maintainer) -> Value {
