@@ -4,9 +4,12 @@
 //! The dialect is that of `ParseStandard` in robfig/cron v3, which Kubernetes uses, down to its words of error and what it
 //! does when the clocks change. `tests/golden/cron` holds what the original answered to a few hundred cases.
 
+mod cron_job;
 mod duration;
+mod missed;
 mod next;
 mod parse;
+mod preview;
 mod walk;
 mod words;
 mod zone;
@@ -16,7 +19,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub use cron_job::{PRODUCER_IMAGE, PRODUCER_LABEL, cron_job};
+pub use missed::{
+    CronJobFacts, JobFacts, MOST_MISSED, MissedCause, MissedRun, Outcome, due_minute, job_name, missed_runs,
+};
 pub use parse::{CronError, CronProblem};
+pub use preview::{ClockChange, Run, changes, preview};
 pub use zone::{ZoneError, zone};
 
 use next::ClockSearch;

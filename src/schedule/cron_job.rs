@@ -1,0 +1,182 @@
+//! Producers as `CronJob`s.
+
+use serde_json::{Value, json};
+
+use crate::environment::{Environment, Producer};
+
+/// The image of this release's producer.
+pub const PRODUCER_IMAGE: &str = concat!("ghcr.io/mooring-dev/mooring-producer:", env!("CARGO_PKG_VERSION"));
+
+/// The label that holds a producer's name, on its `CronJob`, Jobs and pods.
+pub const PRODUCER_LABEL: &str = "mooring.dev/producer";
+
+/// The exit code by which `mooring-producer` says that its arguments are wrong: trying again would not help.
+const BAD_ARGUMENTS: i32 = 4;
+
+/// The `CronJob` of a producer.
+///
+/// The window that a run fills follows from the minute in its Job's name, which the pod learns by a label of its own
+/// (`batch.kubernetes.io/job-name`): a late start and a second try make the same events.
+pub fn cron_job(producer: &Producer, environment: &Environment) -> Value {
+    let labels = json!({
+        "app.kubernetes.io/name": "mooring-producer",
+        "app.kubernetes.io/instance": producer.name,
+        "app.kubernetes.io/part-of": environment.metadata.name,
+        PRODUCER_LABEL: producer.name,
+    });
+    let namespace = producer.namespace.as_deref().unwrap_or(&environment.spec.namespace);
+    json!({
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": { "name": producer.name, "namespace": namespace, "labels": labels },
+        "spec": {
+            "schedule": producer.schedule,
+            "timeZone": producer.time_zone,
+            "concurrencyPolicy": "Forbid",
+            "suspend": producer.suspend,
+            "startingDeadlineSeconds": producer.starting_deadline_seconds,
+            "successfulJobsHistoryLimit": producer.successful_jobs_history_limit,
+            "failedJobsHistoryLimit": producer.failed_jobs_history_limit,
+            "jobTemplate": {
+                "metadata": { "labels": labels },
+                "spec": {
+                    "backoffLimit": 3,
+                    "podFailurePolicy": {
+                        "rules": [
+                            {
+                                "action": "FailJob",
+                                "onExitCodes": {
+                                    "containerName": "producer",
+                                    "operator": "In",
+                                    "values": [BAD_ARGUMENTS],
+                                },
+                            },
+                            { "action": "Ignore", "onPodConditions": [{ "type": "DisruptionTarget", "status": "True" }] },
+                        ],
+                    },
+                    "template": { "metadata": { "labels": labels }, "spec": pod(producer) },
+                },
+            },
+        },
+    })
+}
+
+fn pod(producer: &Producer) -> Value {
+    let mut args = vec![
+        "--dataset".to_owned(),
+        producer.dataset.clone(),
+        "--seed".to_owned(),
+        producer.seed.to_string(),
+        "--rate".to_owned(),
+        producer.events_per_second.to_string(),
+        "--topic".to_owned(),
+        producer.topic.clone(),
+        "--bootstrap-servers".to_owned(),
+        producer.bootstrap_servers.clone(),
+        "--schedule".to_owned(),
+        producer.schedule.clone(),
+        "--time-zone".to_owned(),
+        producer.time_zone.clone(),
+    ];
+    args.extend(producer.args.iter().cloned());
+    let resources = producer.resources.as_ref().map_or_else(
+        || json!({ "requests": { "cpu": "100m", "memory": "64Mi" }, "limits": { "memory": "128Mi" } }),
+        |resources| json!({ "requests": resources.requests, "limits": resources.limits }),
+    );
+    json!({
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": false,
+        "enableServiceLinks": false,
+        "securityContext": {
+            "runAsNonRoot": true,
+            "runAsUser": 65532,
+            "runAsGroup": 65532,
+            "seccompProfile": { "type": "RuntimeDefault" },
+        },
+        "containers": [{
+            "name": "producer",
+            "image": producer.image.as_deref().unwrap_or(PRODUCER_IMAGE),
+            "args": args,
+            "env": [{
+                "name": "MOORING_JOB_NAME",
+                "valueFrom": { "fieldRef": { "fieldPath": "metadata.labels['batch.kubernetes.io/job-name']" } },
+            }],
+            "resources": resources,
+            "securityContext": {
+                "allowPrivilegeEscalation": false,
+                "readOnlyRootFilesystem": true,
+                "capabilities": { "drop": ["ALL"] },
+            },
+        }],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment() -> Environment {
+        serde_json::from_value(json!({
+            "apiVersion": "mooring.dev/v1alpha1",
+            "kind": "Environment",
+            "metadata": { "name": "local" },
+            "spec": {
+                "namespace": "lakehouse",
+                "producers": [{
+                    "name": "orders", "schedule": "*/5 * * * *", "timeZone": "Europe/Berlin", "dataset": "orders",
+                    "topic": "orders", "eventsPerSecond": 200, "seed": 42, "args": ["--late", "0.01"],
+                }],
+            },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_producer_becomes_a_cron_job_that_never_runs_twice_at_once() {
+        let environment = environment();
+        let job = cron_job(&environment.spec.producers[0], &environment);
+        assert_eq!(job["metadata"]["namespace"], "lakehouse");
+        let spec = &job["spec"];
+        assert_eq!(
+            [&spec["schedule"], &spec["timeZone"], &spec["concurrencyPolicy"]],
+            ["*/5 * * * *", "Europe/Berlin", "Forbid"]
+        );
+        let container = &spec["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
+        assert_eq!(container["image"], PRODUCER_IMAGE);
+        assert_eq!(
+            container["args"],
+            json!([
+                "--dataset",
+                "orders",
+                "--seed",
+                "42",
+                "--rate",
+                "200",
+                "--topic",
+                "orders",
+                "--bootstrap-servers",
+                "kafka:9092",
+                "--schedule",
+                "*/5 * * * *",
+                "--time-zone",
+                "Europe/Berlin",
+                "--late",
+                "0.01"
+            ])
+        );
+    }
+
+    #[test]
+    fn what_the_environment_says_of_a_producer_wins() {
+        let mut environment = environment();
+        let producer = &mut environment.spec.producers[0];
+        producer.namespace = Some("streams".to_owned());
+        producer.image = Some("registry.example/producer:1".to_owned());
+        producer.suspend = true;
+        let job = cron_job(&environment.spec.producers[0], &environment);
+        assert_eq!(job["metadata"]["namespace"], "streams");
+        assert_eq!(job["spec"]["suspend"], true);
+        let pod = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+        assert_eq!(pod["containers"][0]["image"], "registry.example/producer:1");
+    }
+}
