@@ -185,198 +185,201 @@ fn all_errors_come_at_once_in_the_order_of_the_file() {
     );
 }
 
+/// What is replaced in the good file, by what, and the error that follows.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    ("kind: Environment", "kind: Enviroment", "2:7: kind is `Enviroment`; did you mean `Environment`?"),
+    ("v1alpha1", "v1", "1:13: apiVersion is `mooring.dev/v1`; did you mean `mooring.dev/v1alpha1`?"),
+    (
+        "name: local",
+        "name: prod",
+        "4:9: metadata.name is `prod` in the folder of `local`; write `local`, or rename the folder",
+    ),
+    (
+        "  namespace: lakehouse\n",
+        "",
+        "6:3: spec has no `namespace`; add it: the namespace where components and producers land unless they say otherwise",
+    ),
+    (
+        "namespace: lakehouse",
+        "namespace: Lake_House",
+        "6:14: spec.namespace is `Lake_House`, which is not made of lower-case letters, digits and inner hyphens alone; write `lake-house`",
+    ),
+    ("prune: false", "prune: \"no\"", "8:10: spec.prune is text; write true or false, without quotes"),
+    ("share: 1,", "share: 1.5,", "9:23: spec.pruneGuard.share is 1.5; write a number from 0 to 1"),
+    (
+        "values: [values/minio.yaml]",
+        "values: values/minio.yaml",
+        "13:15: spec.components[0].values is text; write `[values/minio.yaml]`",
+    ),
+    (
+        "values: [values/minio.yaml]",
+        "values:",
+        "13:14: spec.components[0].values is empty; write a list (`- item`), or leave the key out",
+    ),
+    (
+        "values: [values/minio.yaml]",
+        "values: [values/mini.yaml]",
+        "13:16: spec.components[0].values[0]: there is no environments/local/values/mini.yaml; did you mean `values/minio.yaml`?",
+    ),
+    (
+        "values: [values/minio.yaml]",
+        "values: [../../secret]",
+        "13:16: spec.components[0].values[0] is `../../secret`, which climbs out; write a path from environments/local, without `..`",
+    ),
+    (
+        "chart: components/minio",
+        "chart: /components/minio",
+        "12:14: spec.components[0].chart is `/components/minio`, an absolute path; leave out the `/` before it: paths here start from the root of the repository",
+    ),
+    (
+        "chart: components/minio",
+        "chart: ./components/minio/",
+        "12:14: spec.components[0].chart is `./components/minio/`, which says a thing twice; write `components/minio`",
+    ),
+    (
+        "chart: components/minio",
+        "chart: component/minio",
+        "12:14: spec.components[0].chart: there is no component/minio; did you mean `components/minio`?",
+    ),
+    (
+        "chart: components/minio",
+        "chart: components/link",
+        "12:14: spec.components[0].chart: components/link is a symbolic link, which is never followed; name a folder",
+    ),
+    (
+        "chart: components/minio",
+        "chart: components/minio/Chart.yaml",
+        "12:14: spec.components[0].chart: components/minio/Chart.yaml is a file; name a folder",
+    ),
+    (
+        "chart: components/kafka",
+        "chart: components/dashboards",
+        "15:14: components/dashboards has no Chart.yaml; add it, or write `manifests:` if the folder holds plain YAML",
+    ),
+    (
+        "manifests: components/dashboards",
+        "manifests: components/trino",
+        "23:18: components/trino has a Chart.yaml: it is a Helm chart; write `chart:` instead of `manifests:`",
+    ),
+    (
+        "      chart: components/kafka",
+        "      manifests: components/dashboards",
+        "16:7: spec.components[1] has `set`, but plain manifests take no values; leave it out, or make the folder a chart",
+    ),
+    (
+        "      prune: true",
+        "      manifests: components/dashboards",
+        "20:7: spec.components[2] has both `chart` and `manifests`; keep one; two folders are two components",
+    ),
+    (
+        "name: kafka",
+        "name: minio",
+        "14:13: the component `minio` stands here a second time, first on line 11; rename one of them",
+    ),
+    (
+        "name: kafka",
+        "name: producers",
+        "14:13: spec.components[1].name is `producers`, the name of what spec.producers makes; choose another name",
+    ),
+    (
+        "name: kafka",
+        "name: kafka\n      name: kafka2",
+        "15:7: the key `name` stands here a second time, first on line 14; keep one of them",
+    ),
+    (
+        "name: kafka",
+        "name: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+        "14:13: spec.components[1].name has 54 characters; 53 are the limit",
+    ),
+    (
+        "dependsOn: [minio]",
+        "dependsOn: [trino]",
+        "19:19: spec.components[2].dependsOn[0] is `trino` itself; leave it out",
+    ),
+    (
+        "dependsOn: [minio]",
+        "dependsOn: [minio, minio]",
+        "19:26: spec.components[2].dependsOn[1] is `minio` again, first on line 19; leave it out",
+    ),
+    (
+        "timeZone: Europe/Berlin",
+        "timeZone: Europe/Berlni",
+        "27:17: spec.producers[0].timeZone: unknown time zone `Europe/Berlni`; did you mean `Europe/Berlin`?",
+    ),
+    (
+        "\"*/5 * * * *\"",
+        "0 0 30 2 *",
+        "26:17: spec.producers[0].schedule is `0 0 30 2 *`, a date that never comes; choose a day that the month has",
+    ),
+    (
+        "\"*/5 * * * *\"",
+        "'@every 30s'",
+        "26:17: spec.producers[0].schedule is `@every 30s`, and Kubernetes names Jobs by the minute; write `@every 1m` or longer",
+    ),
+    (
+        "\"*/5 * * * *\"",
+        "TZ=UTC 0 0 * * *",
+        "26:17: spec.producers[0].schedule is `TZ=UTC 0 0 * * *`: cannot use TZ or CRON_TZ in schedule, use timeZone field instead; write the zone as `timeZone:` beside it",
+    ),
+    (
+        "dataset: orders",
+        "dataset: order",
+        "28:16: spec.producers[0].dataset is `order`; did you mean `orders`?",
+    ),
+    (
+        "topic: orders",
+        "topic: or ders",
+        "29:14: spec.producers[0].topic is `or ders`, which is no name of a Kafka topic; use letters, digits, `.`, `_` and `-`",
+    ),
+    (
+        "seed: 42",
+        "seed: 4.2",
+        "31:13: spec.producers[0].seed is a number with a fraction; write a whole number",
+    ),
+    (
+        "seed: 42",
+        "bootstrapServers: kafka",
+        "31:25: spec.producers[0].bootstrapServers holds `kafka`, which is no host with a port; write it as in `kafka:9092`",
+    ),
+    (
+        "seed: 42",
+        "resources: {limits: {memroy: 64Mi}}",
+        "31:28: unknown resource `memroy` in spec.producers[0].resources.limits; did you mean `memory`?",
+    ),
+    (
+        "seed: 42",
+        "resources: {limits: {memory: 64MB}}",
+        "31:36: spec.producers[0].resources.limits.memory is `64MB`, which is no quantity; write it as in `500m` or `64Mi`",
+    ),
+    (
+        "seed: 42",
+        "resources: {limits: {cpu: 1}}",
+        "31:33: spec.producers[0].resources.limits.cpu is a number; put it in quotes",
+    ),
+    (
+        "kind: Deployment",
+        "kind: deployment",
+        "33:13: spec.ignore[0].kind is `deployment`, which is no kind; write it as manifests do: `Deployment`",
+    ),
+    (
+        "name: trino-worker",
+        "group: apps/v1",
+        "34:14: spec.ignore[0].group is `apps/v1`, which is no API group; write `apps`, without a version",
+    ),
+    (
+        "paths: [/spec/replicas, ",
+        "paths: [spec.replicas, ",
+        "35:15: spec.ignore[0].paths[0]: `spec.replicas` does not begin with `/`; write a JSON Pointer such as /spec/replicas",
+    ),
+    ("      reason: the autoscaler owns it\n", "", "33:7: spec.ignore[0] has no `reason`; add it: why"),
+];
+
 #[test]
 fn each_mistake_is_placed_and_has_a_way_out() {
     let mut wrong = Vec::new();
-    for (from, to, wanted) in [
-        ("kind: Environment", "kind: Enviroment", "2:7: kind is `Enviroment`; did you mean `Environment`?"),
-        ("v1alpha1", "v1", "1:13: apiVersion is `mooring.dev/v1`; did you mean `mooring.dev/v1alpha1`?"),
-        (
-            "name: local",
-            "name: prod",
-            "4:9: metadata.name is `prod` in the folder of `local`; write `local`, or rename the folder",
-        ),
-        (
-            "  namespace: lakehouse\n",
-            "",
-            "6:3: spec has no `namespace`; add it: the namespace where components and producers land unless they say otherwise",
-        ),
-        (
-            "namespace: lakehouse",
-            "namespace: Lake_House",
-            "6:14: spec.namespace is `Lake_House`, which is not made of lower-case letters, digits and inner hyphens alone; write `lake-house`",
-        ),
-        ("prune: false", "prune: \"no\"", "8:10: spec.prune is text; write true or false, without quotes"),
-        ("share: 1,", "share: 1.5,", "9:23: spec.pruneGuard.share is 1.5; write a number from 0 to 1"),
-        (
-            "values: [values/minio.yaml]",
-            "values: values/minio.yaml",
-            "13:15: spec.components[0].values is text; write `[values/minio.yaml]`",
-        ),
-        (
-            "values: [values/minio.yaml]",
-            "values:",
-            "13:14: spec.components[0].values is empty; write a list (`- item`), or leave the key out",
-        ),
-        (
-            "values: [values/minio.yaml]",
-            "values: [values/mini.yaml]",
-            "13:16: spec.components[0].values[0]: there is no environments/local/values/mini.yaml; did you mean `values/minio.yaml`?",
-        ),
-        (
-            "values: [values/minio.yaml]",
-            "values: [../../secret]",
-            "13:16: spec.components[0].values[0] is `../../secret`, which climbs out; write a path from environments/local, without `..`",
-        ),
-        (
-            "chart: components/minio",
-            "chart: /components/minio",
-            "12:14: spec.components[0].chart is `/components/minio`, an absolute path; leave out the `/` before it: paths here start from the root of the repository",
-        ),
-        (
-            "chart: components/minio",
-            "chart: ./components/minio/",
-            "12:14: spec.components[0].chart is `./components/minio/`, which says a thing twice; write `components/minio`",
-        ),
-        (
-            "chart: components/minio",
-            "chart: component/minio",
-            "12:14: spec.components[0].chart: there is no component/minio; did you mean `components/minio`?",
-        ),
-        (
-            "chart: components/minio",
-            "chart: components/link",
-            "12:14: spec.components[0].chart: components/link is a symbolic link, which is never followed; name a folder",
-        ),
-        (
-            "chart: components/minio",
-            "chart: components/minio/Chart.yaml",
-            "12:14: spec.components[0].chart: components/minio/Chart.yaml is a file; name a folder",
-        ),
-        (
-            "chart: components/kafka",
-            "chart: components/dashboards",
-            "15:14: components/dashboards has no Chart.yaml; add it, or write `manifests:` if the folder holds plain YAML",
-        ),
-        (
-            "manifests: components/dashboards",
-            "manifests: components/trino",
-            "23:18: components/trino has a Chart.yaml: it is a Helm chart; write `chart:` instead of `manifests:`",
-        ),
-        (
-            "      chart: components/kafka",
-            "      manifests: components/dashboards",
-            "16:7: spec.components[1] has `set`, but plain manifests take no values; leave it out, or make the folder a chart",
-        ),
-        (
-            "      prune: true",
-            "      manifests: components/dashboards",
-            "20:7: spec.components[2] has both `chart` and `manifests`; keep one; two folders are two components",
-        ),
-        (
-            "name: kafka",
-            "name: minio",
-            "14:13: the component `minio` stands here a second time, first on line 11; rename one of them",
-        ),
-        (
-            "name: kafka",
-            "name: producers",
-            "14:13: spec.components[1].name is `producers`, the name of what spec.producers makes; choose another name",
-        ),
-        (
-            "name: kafka",
-            "name: kafka\n      name: kafka2",
-            "15:7: the key `name` stands here a second time, first on line 14; keep one of them",
-        ),
-        (
-            "name: kafka",
-            &format!("name: {}", "k".repeat(54)),
-            "14:13: spec.components[1].name has 54 characters; 53 are the limit",
-        ),
-        (
-            "dependsOn: [minio]",
-            "dependsOn: [trino]",
-            "19:19: spec.components[2].dependsOn[0] is `trino` itself; leave it out",
-        ),
-        (
-            "dependsOn: [minio]",
-            "dependsOn: [minio, minio]",
-            "19:26: spec.components[2].dependsOn[1] is `minio` again, first on line 19; leave it out",
-        ),
-        (
-            "timeZone: Europe/Berlin",
-            "timeZone: Europe/Berlni",
-            "27:17: spec.producers[0].timeZone: unknown time zone `Europe/Berlni`; did you mean `Europe/Berlin`?",
-        ),
-        (
-            "\"*/5 * * * *\"",
-            "0 0 30 2 *",
-            "26:17: spec.producers[0].schedule is `0 0 30 2 *`, a date that never comes; choose a day that the month has",
-        ),
-        (
-            "\"*/5 * * * *\"",
-            "'@every 30s'",
-            "26:17: spec.producers[0].schedule is `@every 30s`, and Kubernetes names Jobs by the minute; write `@every 1m` or longer",
-        ),
-        (
-            "\"*/5 * * * *\"",
-            "TZ=UTC 0 0 * * *",
-            "26:17: spec.producers[0].schedule is `TZ=UTC 0 0 * * *`: cannot use TZ or CRON_TZ in schedule, use timeZone field instead; write the zone as `timeZone:` beside it",
-        ),
-        (
-            "dataset: orders",
-            "dataset: order",
-            "28:16: spec.producers[0].dataset is `order`; did you mean `orders`?",
-        ),
-        (
-            "topic: orders",
-            "topic: or ders",
-            "29:14: spec.producers[0].topic is `or ders`, which is no name of a Kafka topic; use letters, digits, `.`, `_` and `-`",
-        ),
-        (
-            "seed: 42",
-            "seed: 4.2",
-            "31:13: spec.producers[0].seed is a number with a fraction; write a whole number",
-        ),
-        (
-            "seed: 42",
-            "bootstrapServers: kafka",
-            "31:25: spec.producers[0].bootstrapServers holds `kafka`, which is no host with a port; write it as in `kafka:9092`",
-        ),
-        (
-            "seed: 42",
-            "resources: {limits: {memroy: 64Mi}}",
-            "31:28: unknown resource `memroy` in spec.producers[0].resources.limits; did you mean `memory`?",
-        ),
-        (
-            "seed: 42",
-            "resources: {limits: {memory: 64MB}}",
-            "31:36: spec.producers[0].resources.limits.memory is `64MB`, which is no quantity; write it as in `500m` or `64Mi`",
-        ),
-        (
-            "seed: 42",
-            "resources: {limits: {cpu: 1}}",
-            "31:33: spec.producers[0].resources.limits.cpu is a number; put it in quotes",
-        ),
-        (
-            "kind: Deployment",
-            "kind: deployment",
-            "33:13: spec.ignore[0].kind is `deployment`, which is no kind; write it as manifests do: `Deployment`",
-        ),
-        (
-            "name: trino-worker",
-            "group: apps/v1",
-            "34:14: spec.ignore[0].group is `apps/v1`, which is no API group; write `apps`, without a version",
-        ),
-        (
-            "paths: [/spec/replicas, ",
-            "paths: [spec.replicas, ",
-            "35:15: spec.ignore[0].paths[0]: `spec.replicas` does not begin with `/`; write a JSON Pointer such as /spec/replicas",
-        ),
-        ("      reason: the autoscaler owns it\n", "", "33:7: spec.ignore[0] has no `reason`; add it: why"),
-    ] {
+    for (from, to, wanted) in MISTAKES {
         let found = errors_with(from, to);
-        if found != [wanted] {
+        if found != [*wanted] {
             wrong.push(format!("{from} -> {to}\n  is     {found:#?}\n  wanted {wanted}"));
         }
     }
