@@ -68,7 +68,7 @@ count() {
 run_lint() {
     need_rust
     need_packages shellcheck:shellcheck npm:npm node:nodejs go:golang-go
-    step 'rust formatting' cargo fmt --check
+    step 'rust formatting' cargo fmt --check -- --color never
     step 'go formatting' check_gofmt
     step 'shell scripts' check_shell
     step 'commit messages' check_commits
