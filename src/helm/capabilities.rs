@@ -164,6 +164,15 @@ impl Default for Capabilities {
 }
 
 impl Capabilities {
+    /// What a cluster of this version offers, and nothing else.
+    pub fn of_cluster<S: AsRef<str>>(
+        kube_version: KubeVersion,
+        api_versions: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let api_versions = api_versions.into_iter().map(|version| Arc::from(version.as_ref())).collect();
+        Self { kube_version, api_versions, ..Self::default() }
+    }
+
     /// The same with more API versions.
     pub fn with_api_versions<S: AsRef<str>>(mut self, more: impl IntoIterator<Item = S>) -> Self {
         let more = more.into_iter().map(|version| Arc::from(version.as_ref()));

@@ -143,7 +143,7 @@ pub(super) fn documents(file: &str) -> Result<Vec<Document<'_>>, String> {
     let mut documents = Vec::new();
     for (start, text) in split(file) {
         let mut head = Head::default();
-        let (_, node) = decode(text, &YamlLimits::default(), |decoder, node| head.read(decoder, node))?;
+        let ((), node) = decode(text, &YamlLimits::default(), |decoder, node| head.read(decoder, node))?;
         let hook = match head.annotations.get("helm.sh/hook") {
             None => None,
             Some(events) => {
@@ -188,7 +188,7 @@ impl Head {
         let root = Place::root();
         decoder.object(node, &root, "util.SimpleHead", |decoder, name, value| match name {
             "apiversion" => {
-                decoder.text(value, &root.field("SimpleHead", "apiVersion"), &mut self.api_version)
+                decoder.text(value, &root.field("SimpleHead", "apiVersion"), &mut self.api_version);
             }
             "kind" => decoder.text(value, &root.field("SimpleHead", "kind"), &mut self.kind),
             "metadata" => {

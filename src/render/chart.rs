@@ -1,11 +1,20 @@
 //! Charts, through the Helm engine.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::RenderContext;
 use super::error::RenderError;
-use crate::manifest::ManifestSource;
+use super::origins::locate;
+use crate::helm::limits::Limits;
+use crate::helm::template::{HelmVersion, Span};
+use crate::helm::{
+    Capabilities, Chart, KubeVersion, Release, ReleaseOutput, RenderRequest, RenderedFile, ValuesLayer,
+    render as helm,
+};
+use crate::manifest::{FieldPath, ManifestSource, Origin, SourceLine};
 
 /// What a chart renders to.
 pub(super) struct ChartRendering {
@@ -17,22 +26,130 @@ pub(super) struct ChartRendering {
     pub left_out: Vec<String>,
 }
 
+/// Renders the chart of a component.
 pub(super) fn render(
     context: &RenderContext<'_>,
     index: usize,
-    _seed: [u8; 32],
-    _now: Timestamp,
-    _origins: bool,
+    seed: [u8; 32],
+    now: Timestamp,
 ) -> Result<ChartRendering, RenderError> {
-    let chart = context.environment.environment.spec.components[index].chart.clone().unwrap_or_default();
-    Err(RenderError::Chart { chart, reason: "engine not merged".to_owned() })
+    let output = release(context, index, seed, now, false)?;
+    let component: Arc<str> = context.environment.environment.spec.components[index].name.as_str().into();
+    let mut documents = Vec::new();
+    for file in &output.crds {
+        // A CRD is an object like any other, applied in its component's first stage.
+        let nodes = crate::helm::yaml::parse_documents(&file.text, &crate::helm::yaml::YamlLimits::default())
+            .map_err(|error| RenderError::Yaml { file: file.path.to_string(), reason: error.to_string() })?;
+        for (number, node) in (0..).zip(nodes) {
+            let value = node.to_json();
+            if !value.is_null() {
+                documents.push((value, source(&component, file, file.document + number)));
+            }
+        }
+    }
+    for file in &output.manifests {
+        let value = file.node.as_ref().map(crate::helm::yaml::Node::to_json).unwrap_or_default();
+        if !value.is_null() {
+            documents.push((value, source(&component, file, file.document)));
+        }
+    }
+    let left_out = output.hooks.iter().map(|hook| {
+        format!("{} {} of {} is a Helm hook: hooks are not run yet", hook.kind, hook.name, hook.source)
+    });
+    Ok(ChartRendering { documents, nondeterministic: output.nondeterministic, left_out: left_out.collect() })
 }
 
+fn source(component: &Arc<str>, file: &RenderedFile, document: u32) -> ManifestSource {
+    ManifestSource { component: component.clone(), file: file.path.clone(), document, line: 1 }
+}
+
+fn release(
+    context: &RenderContext<'_>,
+    index: usize,
+    seed: [u8; 32],
+    now: Timestamp,
+    origins: bool,
+) -> Result<ReleaseOutput, RenderError> {
+    let spec = &context.environment.environment.spec;
+    let component = &spec.components[index];
+    let folder = component.chart.as_deref().unwrap_or_default();
+    let wrong = |reason: String| RenderError::Chart { chart: folder.to_owned(), reason };
+    let chart = Chart::load(context.files, folder).map_err(|error| wrong(error.to_string()))?;
+    let mut layers = Vec::with_capacity(component.values.len() + 1);
+    for name in &component.values {
+        let path = context.environment.values_path(name);
+        let content = context.files.read(&path)?;
+        let text = std::str::from_utf8(&content).map_err(|error| RenderError::Yaml {
+            file: path.clone(),
+            reason: format!("it is not UTF-8: {error}"),
+        })?;
+        let layer = ValuesLayer::from_yaml(path.as_str(), text).map_err(|error| wrong(error.to_string()))?;
+        layers.push(layer);
+    }
+    if let Some(node) = context.environment.set_of(index) {
+        layers.push(ValuesLayer::from_node(context.environment.file.clone(), node.clone()));
+    }
+    let release = Release {
+        name: component.name.clone(),
+        namespace: component.namespace.as_ref().unwrap_or(&spec.namespace).clone(),
+        revision: 1,
+        is_upgrade: false,
+    };
+    // Without a cluster, what Helm assumes without one.
+    let capabilities = if context.api_versions.is_empty() {
+        Capabilities::default()
+    } else {
+        let version = KubeVersion::parse(context.kube_version).map_err(|error| wrong(error.to_string()))?;
+        Capabilities::of_cluster(version, context.api_versions)
+    };
+    helm(&RenderRequest {
+        chart: &chart,
+        layers: &layers,
+        release: &release,
+        capabilities: &capabilities,
+        seed,
+        now,
+        limits: Limits::default(),
+        helm_version: HelmVersion::default(),
+        origins,
+        skip_schema: false,
+    })
+    .map_err(|error| wrong(error.to_string()))
+}
+
+/// The origin of each field of an object that stood at `source`: the chart is rendered once more with a trace.
 pub(super) fn origins(
-    _context: &RenderContext<'_>,
-    _index: usize,
-    _source: &ManifestSource,
-    paths: &[crate::manifest::FieldPath],
-) -> Vec<Option<crate::manifest::Origin>> {
-    vec![None; paths.len()]
+    context: &RenderContext<'_>,
+    index: usize,
+    source: &ManifestSource,
+    paths: &[FieldPath],
+) -> Vec<Option<Origin>> {
+    let nothing = || vec![None; paths.len()];
+    let Ok(output) = release(context, index, context.seed, context.now, true) else { return nothing() };
+    let here = |file: &&RenderedFile| file.path == source.file && file.document == source.document;
+    let Some(file) = output.manifests.iter().find(here) else { return nothing() };
+    let Some(node) = &file.node else { return nothing() };
+    paths
+        .iter()
+        .map(|path| {
+            let mark = locate(node, path);
+            Some(origin(&output, span_at(file, mark.offset as usize)?))
+        })
+        .collect()
+}
+
+/// The span that wrote a field: of those on its line the one that read values, since that is what a person would change;
+/// else the one at the field itself.
+fn span_at(file: &RenderedFile, offset: usize) -> Option<&Span> {
+    let end = file.text.get(offset..)?.find('\n').map_or(file.text.len(), |length| offset + length);
+    let on_line = || file.spans.iter().filter(move |span| span.start < end && span.end > offset);
+    on_line().find(|span| !span.values.is_empty()).or_else(|| on_line().next())
+}
+
+fn origin(output: &ReleaseOutput, span: &Span) -> Origin {
+    let file = output.templates.get(&*span.template).cloned().unwrap_or_else(|| span.template.clone());
+    Origin {
+        template: SourceLine { file, line: span.line },
+        values: span.values.iter().filter_map(|id| output.origins.get(*id).cloned()).collect(),
+    }
 }

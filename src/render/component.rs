@@ -101,14 +101,14 @@ fn render_component(context: &RenderContext<'_>, index: usize) -> Result<Rendere
         let documents = plain::documents(context.files, &name, folder)?;
         return finish(context, &name, documents, &HashMap::new(), Vec::new());
     }
-    let first = chart::render(context, index, context.seed, context.now, false)?;
+    let first = chart::render(context, index, context.seed, context.now)?;
     let mut once = HashMap::new();
     if first.nondeterministic {
         // A day later, with other dice: what differs is made up by the template.
         let mut seed = context.seed;
         seed.iter_mut().for_each(|byte| *byte = byte.wrapping_mul(31).wrapping_add(7));
         let later = context.now.checked_add(jiff::SignedDuration::from_hours(25)).unwrap_or(context.now);
-        let second = chart::render(context, index, seed, later, false)?;
+        let second = chart::render(context, index, seed, later)?;
         let identity = |value: &Value| {
             let text =
                 |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();

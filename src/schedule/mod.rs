@@ -100,7 +100,3 @@ impl Schedule {
 fn floor(time: Timestamp) -> i64 {
     time.as_nanosecond().div_euclid(1_000_000_000).try_into().unwrap_or(time.as_second())
 }
-/// stub
-pub fn cron_job(_: &crate::environment::Producer, _: &crate::environment::Environment) -> serde_json::Value {
-    serde_json::Value::Null
-}

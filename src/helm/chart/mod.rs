@@ -10,7 +10,7 @@ pub(super) use archive::tests as archive_tests;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::template::ast::Tree;
+use super::template::Tree;
 use super::template::{TemplateError, parse};
 use super::values::ValuesDocument;
 use crate::manifest::{Files, FilesError};

@@ -159,7 +159,7 @@ pub(super) fn merge_layers(layers: &[ValuesLayer], origins: &mut Origins) -> Res
     for layer in layers {
         match &layer.content {
             LayerContent::Yaml(documents) => {
-                base = merge_maps(&base, &origins.values(&layer.name, documents))
+                base = merge_maps(&base, &origins.values(&layer.name, documents));
             }
             LayerContent::Json(json) => {
                 if let Value::Map(map) = strvals::from_json(json, origins.of(&layer.name, 1)) {

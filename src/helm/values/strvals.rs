@@ -368,15 +368,16 @@ impl Parser<'_> {
             Some(_) => {
                 let inner = match list.get_mut(place) {
                     None => Map::new(),
-                    Some(entry) => match &entry.value {
-                        Value::Map(map) => map.clone(),
-                        _ => {
+                    Some(entry) => {
+                        if let Value::Map(map) = &entry.value {
+                            map.clone()
+                        } else {
                             // Indices came out of order.
                             let map = Map::new();
                             *entry = Entry { value: Value::Map(map.clone()), origin: self.origin };
                             map
                         }
-                    },
+                    }
                 };
                 self.key(&inner, dots).map(|()| Value::Map(inner))
             }
