@@ -10,4 +10,5 @@ pub mod printf;
 pub mod quote;
 pub mod text;
 pub mod time;
+mod verbs;
 pub mod zone;
