@@ -7,6 +7,8 @@ mod completion;
 mod paint;
 pub mod source;
 mod status;
+pub mod template;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -44,6 +46,8 @@ enum Command {
     Agent(agent::AgentArgs),
     /// Apply an environment once, as the agent would, and wait until it is ready.
     Apply(apply::ApplyArgs),
+    /// Render a Helm chart as `helm template` does, byte for byte, without the helm binary.
+    Template(template::TemplateArgs),
     /// Show how the environments in a cluster are: revision, health, drift, next runs.
     Status(status::StatusArgs),
     /// Print a completion script for a shell.
@@ -65,6 +69,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Agent(args) => agent::run(&args),
         Command::Apply(args) => apply::run(&args),
+        Command::Template(args) => return template::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Completion(args) => Ok(completion::run(&args)),
     };

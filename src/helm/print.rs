@@ -39,7 +39,7 @@ impl ReleaseOutput {
         let (no_hooks, no_tests) = (shown.no_hooks, shown.no_tests);
         self.hooks.iter().filter(move |file| {
             let is_test = file.hook.as_ref().is_some_and(sort::Hook::is_test);
-            !no_hooks && !(no_tests && is_test)
+            !(no_hooks || no_tests && is_test)
         })
     }
 }
