@@ -2,9 +2,11 @@
 
 mod agent;
 mod apply;
+mod check;
 pub mod cluster;
 mod completion;
 mod paint;
+mod schedule;
 pub mod source;
 mod status;
 pub mod template;
@@ -50,6 +52,10 @@ enum Command {
     Template(template::TemplateArgs),
     /// Show how the environments in a cluster are: revision, health, drift, next runs.
     Status(status::StatusArgs),
+    /// Check a repository without a cluster: its environments, and that each component renders.
+    Check(check::CheckArgs),
+    /// Show when the producers run next, and what a change of daylight saving does to them.
+    Schedule(schedule::ScheduleArgs),
     /// Print a completion script for a shell.
     Completion(completion::CompletionArgs),
 }
@@ -71,6 +77,8 @@ pub fn main() -> ExitCode {
         Command::Apply(args) => apply::run(&args),
         Command::Template(args) => return template::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Schedule(args) => schedule::run(&args),
         Command::Completion(args) => Ok(completion::run(&args)),
     };
     done.unwrap_or_else(|error| {

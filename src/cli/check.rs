@@ -1,0 +1,161 @@
+//! `mooring check`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::paint;
+use crate::environment::{self, Loaded};
+use crate::manifest::Files;
+use crate::render::{self, RenderCache, RenderContext};
+use crate::source::{ReadLimits, Source};
+
+const EXAMPLES: &str = "\
+Everything that is wrong is said at once, each with its file, line and column. No cluster is asked: charts see the
+Kubernetes version that is given here.
+
+Exit codes: 0 all right, 1 something is wrong.
+
+Examples:
+  mooring check                        all environments of the repository in this folder
+  mooring check . local                one of them
+  mooring check --schema > environments/environment.schema.json
+                                       the JSON Schema by which editors complete an environment.yaml";
+
+/// The cluster that charts see if none is named: the newest that this program was built for.
+const KUBE_VERSION: &str = "v1.36.3";
+
+/// What renderings of one run may keep; nothing is rendered twice.
+const CACHE_BYTES: usize = 1 << 20;
+
+/// Arguments of `mooring check`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CheckArgs {
+    /// Print the JSON Schema of an environment.yaml instead.
+    #[arg(long, exclusive = true)]
+    schema: bool,
+    /// The folder of the repository.
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+    /// The environments; all of them unless named.
+    #[arg(value_name = "ENV")]
+    environments: Vec<String>,
+    /// The version of Kubernetes that charts see.
+    #[arg(long, value_name = "VERSION", default_value = KUBE_VERSION)]
+    kube_version: String,
+}
+
+/// Checks environments: their files, and that each component renders.
+pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    if args.schema {
+        anstream::println!("{}", serde_json::to_string_pretty(&environment::json_schema())?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !args.folder.exists() {
+        let name = args.folder.display();
+        anyhow::bail!(
+            "there is no folder {name}; to check the environment of that name here: mooring check . {name}"
+        );
+    }
+    let source = Source::folder(&args.folder, ReadLimits::default());
+    let snapshot = super::runtime()?.block_on(source.latest())?;
+    let names =
+        if args.environments.is_empty() { environment::list(&*snapshot)? } else { args.environments.clone() };
+    if names.is_empty() {
+        anyhow::bail!(
+            "{} has no environments: begin with environments/local/environment.yaml",
+            args.folder.display()
+        );
+    }
+    let mut right = true;
+    for name in &names {
+        let found = check(&*snapshot, name, &args.kube_version);
+        right &= found.problems.is_empty();
+        for problem in &found.problems {
+            anstream::eprintln!("{}: {problem}", paint::wrong("error"));
+        }
+        if let Some(summary) = found.summary.filter(|_| found.problems.is_empty()) {
+            anstream::println!("{} {}: {summary}", paint::good("ok"), paint::name(name));
+        }
+    }
+    Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What was found in an environment.
+struct Found {
+    problems: Vec<String>,
+    summary: Option<String>,
+}
+
+fn check(files: &dyn Files, name: &str, kube_version: &str) -> Found {
+    match environment::load(files, name) {
+        Ok(loaded) => render(files, &loaded, kube_version),
+        Err(errors) => Found { problems: errors.iter().map(ToString::to_string).collect(), summary: None },
+    }
+}
+
+fn render(files: &dyn Files, loaded: &Loaded, kube_version: &str) -> Found {
+    let context = RenderContext {
+        files,
+        environment: loaded,
+        kube_version,
+        api_versions: &[],
+        cache: &RenderCache::new(CACHE_BYTES),
+        now: Timestamp::now(),
+        seed: [0; 32],
+    };
+    let desired = render::render_environment(&context);
+    let problems = desired
+        .components
+        .iter()
+        .filter_map(|component| {
+            let error = component.result.as_ref().err()?;
+            Some(format!("component {} of {}: {error}", component.name, loaded.file))
+        })
+        .collect();
+    let spec = &loaded.environment.spec;
+    let summary = format!(
+        "{} components, {} producers, {} objects",
+        spec.components.len(),
+        spec.producers.len(),
+        desired.len()
+    );
+    Found { problems, summary: Some(summary) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        check: CheckArgs,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<CheckArgs, clap::Error> {
+        Command::try_parse_from([&["check"], arguments].concat()).map(|command| command.check)
+    }
+
+    #[test]
+    fn the_folder_comes_first_and_then_environments() {
+        let args = parse(&["lakehouse", "local", "dev"]).unwrap();
+        assert_eq!(
+            (args.folder, args.environments),
+            (PathBuf::from("lakehouse"), vec!["local".into(), "dev".into()])
+        );
+        let args = parse(&[]).unwrap();
+        assert_eq!((args.folder, args.environments.len()), (PathBuf::from("."), 0));
+    }
+
+    #[test]
+    fn the_schema_is_asked_for_alone() {
+        assert!(parse(&["--schema"]).unwrap().schema);
+        assert!(parse(&["--schema", "lakehouse"]).is_err());
+    }
+}
