@@ -127,7 +127,8 @@ impl Refusal {
 }
 
 const TAKE: ApplyMode = ApplyMode { manager: MANAGER, force: true, dry_run: false };
-const ASK: ApplyMode = ApplyMode { manager: MANAGER, force: true, dry_run: true };
+/// What would be.
+pub const ASK: ApplyMode = ApplyMode { manager: MANAGER, force: true, dry_run: true };
 const POLITE: ApplyMode = ApplyMode { manager: MANAGER, force: false, dry_run: false };
 const ONCE: ApplyMode = ApplyMode { manager: ONCE_MANAGER, force: true, dry_run: false };
 
@@ -178,30 +179,42 @@ async fn adopt(tools: &Tools, job: &ApplyJob, live: Value) -> Result<Outcome, Re
     if observed.hold.is_some() {
         return Err(Refusal::Held(Box::new(observed)));
     }
-    if let Some(other) = &observed.apply_set
-        && *other != job.apply_set
-        && !job.heir_of.contains(other)
-    {
-        return Err(Refusal::Rule(format!(
-            "it belongs to another environment (ApplySet {other}); remove it there first, or rename it here"
-        )));
+    if let Some(why) = belongs_elsewhere(&observed, &job.apply_set, &job.heir_of) {
+        return Err(Refusal::Rule(why));
     }
     let ours = observed.apply_set.as_deref() == Some(job.apply_set.as_str());
-    let mut from: Vec<String> = ManagedEntry::parse_all(&live["metadata"])
-        .into_iter()
-        .filter(|entry| {
-            entry.subresource.is_none() && entry.manager != MANAGER && entry.manager != ONCE_MANAGER
-        })
-        .map(|entry| entry.manager)
-        .collect();
-    from.sort();
-    from.dedup();
+    let from = managers(&live);
     let mut live = live;
     if let Some((operations, _)) = migration(&live) {
         live = tools.cluster.json_patch(&job.resource, &job.key, &operations).await?;
     }
     let live = write(tools, job, &live).await?;
     Ok(outcome(tools, job, &live, if ours { Done::Updated } else { Done::Adopted(from) }))
+}
+
+/// Why an object may not be taken over: it is another environment's.
+pub fn belongs_elsewhere(observed: &Observed, apply_set: &str, heir_of: &[String]) -> Option<String> {
+    let other = observed.apply_set.as_ref()?;
+    let free = *other == apply_set || heir_of.contains(other);
+    (!free).then(|| {
+        format!(
+            "it belongs to another environment (ApplySet {other}); remove it there first, or rename it here"
+        )
+    })
+}
+
+/// The managers of an object's fields but for us.
+pub fn managers(live: &Value) -> Vec<String> {
+    let mut names: Vec<String> = ManagedEntry::parse_all(&live["metadata"])
+        .into_iter()
+        .filter(|entry| {
+            entry.subresource.is_none() && entry.manager != MANAGER && entry.manager != ONCE_MANAGER
+        })
+        .map(|entry| entry.manager)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 async fn apply_ours(tools: &Tools, job: &ApplyJob, own: Option<&[u8]>) -> Result<Outcome, Refusal> {
@@ -295,27 +308,31 @@ async fn recover(tools: &Tools, job: &ApplyJob, error: ApiError) -> Result<Outco
     Err(error.into())
 }
 
-/// Deletes and makes anew what cannot be changed: only where the object's manifest allows it, never for what holds
-/// data, and only after the server accepted the new one in a dry run.
-async fn replace(tools: &Tools, job: &ApplyJob, error: ApiError) -> Result<Outcome, Refusal> {
-    if job.manifest().annotation("mooring.dev/replace") != Some("true") {
-        return Err(Refusal::Rule(format!(
+/// Why an object that cannot be changed in place is not deleted and made anew either; `None` where it is. Only where its
+/// manifest allows it, and never for what holds data.
+pub fn unreplaceable(manifest: &Manifest, error: &ApiError) -> Option<String> {
+    if manifest.annotation("mooring.dev/replace") != Some("true") {
+        return Some(format!(
             "a field of it cannot be changed in place; put the annotation mooring.dev/replace: \"true\" on it to have it \
              deleted and made anew ({error})"
-        )));
+        ));
     }
-    let kind = job.key.group_kind.kind.as_str();
-    if matches!(
+    let kind = manifest.group_kind().kind.as_str();
+    let holds_data = matches!(
         kind,
         "PersistentVolumeClaim"
             | "PersistentVolume"
             | "Namespace"
             | "CustomResourceDefinition"
             | "StatefulSet"
-    ) {
-        return Err(Refusal::Rule(format!(
-            "a {kind} is never replaced, since its data would go with it ({error})"
-        )));
+    );
+    holds_data.then(|| format!("a {kind} is never replaced, since its data would go with it ({error})"))
+}
+
+/// Deletes and makes anew what cannot be changed, and only after the server accepted the new one in a dry run.
+async fn replace(tools: &Tools, job: &ApplyJob, error: ApiError) -> Result<Outcome, Refusal> {
+    if let Some(why) = unreplaceable(job.manifest(), &error) {
+        return Err(Refusal::Rule(why));
     }
     // A dry run under another name: under its own it would only say that the object exists.
     let mut trial = job.manifest().reveal();

@@ -15,7 +15,7 @@ use crate::manifest::{ObjectKey, SecretKey};
 use crate::plan::health::{Health, assess};
 use crate::plan::{Observed, Resource};
 use crate::render::{RenderCache, RenderContext, render_environment};
-use crate::source::Arrival;
+use crate::source::{Arrival, Snapshot};
 
 /// The longest pause before a failed object is tried again.
 const LONGEST_RETRY: Duration = Duration::from_mins(5);
@@ -60,41 +60,47 @@ pub struct Rendering {
 impl Rendering {
     /// Reads and renders.
     pub fn run(self) -> Finished {
-        let began = Instant::now();
-        let result = self.render(began);
+        let result = render(&self.arrival.snapshot, &self.environment, &self.offer, &self.key, &self.cache);
         Finished::Rendered(Box::new(self.arrival), result)
     }
+}
 
-    fn render(&self, began: Instant) -> Result<Rendered, String> {
-        let files = &*self.arrival.snapshot;
-        let loaded = environment::load(files, &self.environment).map_err(|errors| {
-            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            lines.join("\n  ")
-        })?;
-        let context = RenderContext {
-            files,
-            environment: &loaded,
-            kube_version: &self.offer.version,
-            api_versions: &self.offer.api_versions,
-            cache: &self.cache,
-            now: jiff::Timestamp::now(),
-            seed: random_seed(),
-        };
-        let desired = render_environment(&context);
-        // The digests are computed here, beside the loop, and kept with the manifests.
-        for component in desired.components.iter().filter_map(|component| component.result.as_ref().ok()) {
-            component.objects.iter().for_each(|object| {
-                object.manifest.digest(&self.key);
-            });
-        }
-        let environments = environment::list(files).unwrap_or_default();
-        Ok(Rendered {
-            environment: Arc::new(loaded),
-            desired: Arc::new(desired),
-            environments,
-            took: began.elapsed(),
-        })
+/// Reads and renders an environment of a revision; a refusal is all that is wrong with its file.
+pub fn render(
+    files: &Snapshot,
+    environment: &str,
+    offer: &Offer,
+    key: &SecretKey,
+    cache: &RenderCache,
+) -> Result<Rendered, String> {
+    let began = Instant::now();
+    let loaded = environment::load(files, environment).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        lines.join("\n  ")
+    })?;
+    let context = RenderContext {
+        files,
+        environment: &loaded,
+        kube_version: &offer.version,
+        api_versions: &offer.api_versions,
+        cache,
+        now: jiff::Timestamp::now(),
+        seed: random_seed(),
+    };
+    let desired = render_environment(&context);
+    // The digests are computed here, beside the loop, and kept with the manifests.
+    for component in desired.components.iter().filter_map(|component| component.result.as_ref().ok()) {
+        component.objects.iter().for_each(|object| {
+            object.manifest.digest(key);
+        });
     }
+    let environments = environment::list(files).unwrap_or_default();
+    Ok(Rendered {
+        environment: Arc::new(loaded),
+        desired: Arc::new(desired),
+        environments,
+        took: began.elapsed(),
+    })
 }
 
 impl Agent {
@@ -382,7 +388,7 @@ impl Agent {
 }
 
 /// A seed that nobody can guess: templates make passwords of it.
-fn random_seed() -> [u8; 32] {
+pub fn random_seed() -> [u8; 32] {
     use std::io::Read as _;
     let mut seed = [0; 32];
     let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut seed));

@@ -14,6 +14,7 @@ mod apply;
 mod drift;
 mod jobs;
 mod persist;
+mod preview;
 mod report;
 mod schedules;
 mod settle;
@@ -29,6 +30,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use preview::{
+    ComponentPreview, Kept, Preview, PreviewOptions, Progress, PrunePreview, StepPreview, Verdict, preview,
+};
 pub use start::{AgentError, AgentOptions, run};
 
 use crate::cluster::{InventoryStore, Leadership, Observation, Offer, Watches};

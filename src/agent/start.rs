@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,8 +18,8 @@ use crate::cluster::{
     ApiError, Cluster, ClusterOptions, InventoryStore, Leadership, Lease, Offer, Permit, Watches,
     by_component, member_kinds,
 };
-use crate::manifest::{PART_OF, apply_set_id};
-use crate::plan::{Fights, Policy};
+use crate::manifest::{GroupKind, PART_OF, apply_set_id};
+use crate::plan::{Fights, Inventory, Policy};
 use crate::render::RenderCache;
 use crate::serve::{Health, Metrics};
 use crate::source::{Source, SourceError};
@@ -224,21 +225,13 @@ async fn keep(
     let key = store.secret_key().await?;
     let inherited = store.load().await?;
     let mirror = cluster.environment(&options.environment).await?;
-    let former: Vec<String> = cluster
-        .environments()
-        .await?
-        .iter()
-        .filter_map(|environment| environment.pointer("/metadata/name")?.as_str().map(ToOwned::to_owned))
-        .filter(|name| *name != options.environment)
-        .collect();
+    let former = other_environments(&cluster, &options.environment).await?;
 
     let apply_set = apply_set_id(&options.environment);
     let (observed, observations) = mpsc::channel(OBSERVATIONS);
     let mut watches = Watches::new(cluster.clone(), format!("{PART_OF}={apply_set}"), observed);
     let mut world = World::new(inherited);
-    let mut kinds = mirror.as_ref().map(member_kinds).unwrap_or_default();
-    kinds.extend(world.inherited.entries.keys().map(|key| key.group_kind.clone()));
-    for kind in kinds {
+    for kind in known_kinds(mirror.as_ref(), &world.inherited) {
         // A kind that is no longer served has no objects either.
         if let Some(resource) = offer.catalog.kind(&kind) {
             watches.ensure(resource);
@@ -279,4 +272,21 @@ async fn keep(
     let _ends_with_us = end_of_source.clone().drop_guard();
     tokio::spawn(source.run(poke, sender, end_of_source));
     agent.run(Inputs { source: revisions, observations, leadership }, cancel.clone()).await
+}
+
+/// The names of the other environments that the cluster knows.
+pub(super) async fn other_environments(
+    cluster: &Cluster,
+    environment: &str,
+) -> Result<Vec<String>, ApiError> {
+    let known = cluster.environments().await?;
+    let names = known.iter().filter_map(|one| one.pointer("/metadata/name")?.as_str().map(ToOwned::to_owned));
+    Ok(names.filter(|name| name != environment).collect())
+}
+
+/// The kinds that an environment has objects of, by its mirror and its inventory.
+pub(super) fn known_kinds(mirror: Option<&Value>, inventory: &Inventory) -> BTreeSet<GroupKind> {
+    let mut kinds = mirror.map(member_kinds).unwrap_or_default();
+    kinds.extend(inventory.entries.keys().map(|key| key.group_kind.clone()));
+    kinds
 }

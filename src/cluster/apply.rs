@@ -11,6 +11,9 @@ use crate::plan::Resource;
 /// The field manager of what is set once, at creation, and belongs from then on to whoever writes it next.
 pub const ONCE_MANAGER: &str = "mooring-once";
 
+/// A list of objects without their specs.
+const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=1";
+
 /// How to apply.
 #[derive(Clone, Copy, Debug)]
 pub struct ApplyMode {
@@ -180,6 +183,27 @@ impl Cluster {
         resource: &Resource,
         namespace: Option<&str>,
         selector: &str,
+        each: impl FnMut(Value),
+    ) -> Result<(), ApiError> {
+        self.list_as(None, resource, namespace, selector, each).await
+    }
+
+    /// As [`Cluster::list`], in all namespaces, and of each object its metadata alone.
+    pub async fn list_metadata(
+        &self,
+        resource: &Resource,
+        selector: &str,
+        each: impl FnMut(Value),
+    ) -> Result<(), ApiError> {
+        self.list_as(Some(METADATA), resource, None, selector, each).await
+    }
+
+    async fn list_as(
+        &self,
+        accept: Option<&'static str>,
+        resource: &Resource,
+        namespace: Option<&str>,
+        selector: &str,
         mut each: impl FnMut(Value),
     ) -> Result<(), ApiError> {
         let what = format!("list {}", resource.plural);
@@ -193,7 +217,8 @@ impl Cluster {
             if !token.is_empty() {
                 path = format!("{path}&continue={}", encode(&token));
             }
-            let mut page = self.send(&Call::get(&what, path)).await?.json(&what)?;
+            let call = Call { accept, ..Call::get(&what, path) };
+            let mut page = self.send(&call).await?.json(&what)?;
             if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
                 items.into_iter().for_each(&mut each);
             }

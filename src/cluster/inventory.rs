@@ -136,29 +136,34 @@ impl InventoryStore {
         object("ConfigMap", &self.namespace, format!("mooring-{}-{component}-{index}", self.environment))
     }
 
-    /// The key for digests, made at the first start and kept in a Secret.
-    pub async fn secret_key(&self) -> Result<SecretKey, ApiError> {
+    /// The key for digests as it is kept; `None` before the first start of an agent. Writes nothing.
+    pub async fn kept_key(&self) -> Result<Option<SecretKey>, ApiError> {
         let what = "read the key for digests";
         let path = path_of(&core("Secret", "secrets"), Some(&self.namespace), Some(KEY_SECRET));
+        let secret = match self.cluster.send(&Call::get(what, path)).await {
+            Ok(answer) => answer.json(what)?,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let bytes = secret
+            .pointer("/data/key")
+            .and_then(Value::as_str)
+            .and_then(|text| BASE64.decode(text).ok())
+            .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        bytes.map(SecretKey::new).map(Some).ok_or_else(|| ApiError::Malformed {
+            what: what.to_owned(),
+            reason: format!(
+                "Secret {}/{KEY_SECRET} holds no 32 bytes under `key`; delete it, and a new one is made",
+                self.namespace
+            ),
+        })
+    }
+
+    /// The key for digests, made at the first start and kept in a Secret.
+    pub async fn secret_key(&self) -> Result<SecretKey, ApiError> {
         loop {
-            let read = match self.cluster.send(&Call::get(what, path.clone())).await {
-                Ok(answer) => Some(answer.json(what)?),
-                Err(error) if error.is_not_found() => None,
-                Err(error) => return Err(error),
-            };
-            if let Some(secret) = read {
-                let bytes = secret
-                    .pointer("/data/key")
-                    .and_then(Value::as_str)
-                    .and_then(|text| BASE64.decode(text).ok())
-                    .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-                return bytes.map(SecretKey::new).ok_or_else(|| ApiError::Malformed {
-                    what: what.to_owned(),
-                    reason: format!(
-                        "Secret {}/{KEY_SECRET} holds no 32 bytes under `key`; delete it, and a new one is made",
-                        self.namespace
-                    ),
-                });
+            if let Some(key) = self.kept_key().await? {
+                return Ok(key);
             }
             let bytes = random_key().map_err(|reason| ApiError::Configuration {
                 reason: format!("no random numbers: {reason}"),

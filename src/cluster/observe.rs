@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::client::Cluster;
+use super::error::ApiError;
 use crate::manifest::{GroupKind, ObjectKey};
 use crate::plan::{Observed, Resource};
 
@@ -76,6 +77,23 @@ impl Watches {
 impl Drop for Watches {
     fn drop(&mut self) {
         self.running.values().for_each(|(_, task)| task.abort());
+    }
+}
+
+impl Cluster {
+    /// What is there of a kind, by its metadata: one listing instead of a watch.
+    pub async fn observe(
+        &self,
+        resource: &Resource,
+        selector: &str,
+    ) -> Result<Vec<(ObjectKey, Observed)>, ApiError> {
+        let kind = GroupKind::new(resource.group.clone(), resource.kind.clone());
+        let mut found = Vec::new();
+        self.list_metadata(resource, selector, |object| {
+            found.extend(serde_json::from_value(object).ok().and_then(|object| read(&kind, object)));
+        })
+        .await?;
+        Ok(found)
     }
 }
 

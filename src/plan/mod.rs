@@ -2,6 +2,7 @@
 //! arguments.
 
 mod catalog;
+mod changes;
 pub mod drift;
 mod fights;
 pub mod health;
@@ -12,6 +13,7 @@ mod policy;
 mod record;
 
 pub use catalog::{Catalog, Resource};
+pub use changes::{Change, Comparison, changes};
 pub use drift::{Actor, FieldDrift};
 pub use fights::{Fight, Fights};
 pub use observed::{Baseline, Hold, Inventory, InventoryEntry, Observed, ObservedError, ObservedSet};
