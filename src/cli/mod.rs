@@ -3,14 +3,17 @@
 mod agent;
 mod apply;
 mod check;
-pub mod cluster;
+mod cluster;
 mod completion;
 mod paint;
+mod plan;
+mod render;
 mod schedule;
-pub mod source;
+mod source;
 mod status;
 pub mod template;
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -46,10 +49,14 @@ struct Cli {
 enum Command {
     /// Keep an environment as git says: apply each new revision, watch, report and correct drift.
     Agent(agent::AgentArgs),
+    /// Show what would change in the cluster and why, with the origin of each field. Changes nothing.
+    Plan(plan::PlanArgs),
     /// Apply an environment once, as the agent would, and wait until it is ready.
     Apply(apply::ApplyArgs),
     /// Render a Helm chart as `helm template` does, byte for byte, without the helm binary.
     Template(template::TemplateArgs),
+    /// Print the manifests of an environment, as the agent would send them.
+    Render(render::RenderArgs),
     /// Show how the environments in a cluster are: revision, health, drift, next runs.
     Status(status::StatusArgs),
     /// Check a repository without a cluster: its environments, and that each component renders.
@@ -65,6 +72,14 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
+/// Writes a result. A reader that has seen enough (`| head`) is no failure.
+fn write(mut out: impl Write, text: &str) -> std::io::Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
 /// Parses the arguments, sets telemetry up, runs the command; returns its exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -74,8 +89,10 @@ pub fn main() -> ExitCode {
     }
     let done = match cli.command {
         Command::Agent(args) => agent::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Apply(args) => apply::run(&args),
         Command::Template(args) => return template::run(&args),
+        Command::Render(args) => render::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schedule(args) => schedule::run(&args),

@@ -1,0 +1,221 @@
+//! `mooring render`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::paint;
+use super::source::SourceArgs;
+use super::status::Output;
+use crate::environment;
+use crate::helm::yaml::json_to_yaml;
+use crate::manifest::{FieldPath, FieldSet, Manifest};
+use crate::render::{
+    Component, DesiredObject, RenderCache, RenderContext, RenderedComponent, origins, render_environment,
+};
+
+/// The version of Kubernetes that charts see where no cluster is asked.
+const KUBE_VERSION: &str = "v1.36.0";
+/// What a cached rendering may take: each component is rendered once here anyway.
+const CACHE_BYTES: usize = 64 << 20;
+/// What stands in the place of a Secret's values.
+const MASK: &str = "(masked)";
+
+const AFTER: &str = "\
+No cluster is needed. The manifests are those that the agent would send, its labels included; the
+values of Secrets are masked.
+
+Examples:
+  mooring render local                                all of it, from the working folder
+  mooring render local trino --origins                one component, and where each field was written
+  mooring render prod --repo https://git.example.org/lakehouse.git --branch main
+  mooring render local -a monitoring.coreos.com/v1    as if the cluster served this API
+  mooring render local | kubectl diff -f - --namespace lakehouse
+
+Exit codes: 0 all of it rendered, 1 something did not.";
+
+/// Arguments of `mooring render`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER)]
+pub struct RenderArgs {
+    /// The environment: a folder of that name under environments/.
+    environment: String,
+    /// One component of it; all of them unless named.
+    component: Option<String>,
+    #[command(flatten)]
+    source: SourceArgs,
+    /// The version of Kubernetes that charts see.
+    #[arg(long, value_name = "VERSION", default_value = KUBE_VERSION)]
+    kube_version: String,
+    /// An API that charts see as served, besides Kubernetes' own: `group/version` or `group/version/Kind`. May be
+    /// repeated.
+    #[arg(short, long, value_name = "API")]
+    api_versions: Vec<String>,
+    /// Say of each field where it was written: template line, and the lines of the values that it read.
+    #[arg(long)]
+    origins: bool,
+    /// Print the values of Secrets too.
+    #[arg(long)]
+    show_secrets: bool,
+    /// How the result is printed; text is YAML.
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+/// Prints the manifests.
+pub fn run(args: &RenderArgs) -> anyhow::Result<ExitCode> {
+    let source = args.source.open()?;
+    let snapshot = super::runtime()?.block_on(source.latest())?;
+    let loaded = environment::load(&*snapshot, &args.environment).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{}", lines.join("\n  "))
+    })?;
+    let cache = RenderCache::new(CACHE_BYTES);
+    let context = RenderContext {
+        files: &*snapshot,
+        environment: &loaded,
+        kube_version: &args.kube_version,
+        api_versions: &args.api_versions,
+        cache: &cache,
+        now: jiff::Timestamp::now(),
+        seed: [0; 32],
+    };
+    let desired = render_environment(&context);
+    let chosen = choose(&desired.components, args.component.as_deref())?;
+    let printer = Printer { context: &context, origins: args.origins, show_secrets: args.show_secrets };
+    match args.output {
+        Output::Text => {
+            for component in &chosen {
+                super::write(std::io::stdout(), &printer.yaml(component))?;
+            }
+        }
+        Output::Json => {
+            let components: Vec<Value> = chosen.iter().map(|component| printer.json(component)).collect();
+            let whole = json!({"environment": args.environment, "revision": snapshot.revision(),
+                "components": components});
+            super::write(std::io::stdout(), &format!("{}\n", serde_json::to_string_pretty(&whole)?))?;
+        }
+    }
+    let mut code = ExitCode::SUCCESS;
+    for component in chosen {
+        match &component.result {
+            Ok(rendered) => rendered.left_out.iter().for_each(|what| {
+                anstream::eprintln!("{}: {}: {what}", paint::change("left out"), component.name);
+            }),
+            Err(error) => {
+                anstream::eprintln!("{}: component {}: {error}", paint::wrong("error"), component.name);
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// All components, or the one of that name.
+fn choose<'c>(components: &'c [Component], name: Option<&str>) -> anyhow::Result<Vec<&'c Component>> {
+    let Some(name) = name else { return Ok(components.iter().collect()) };
+    let chosen: Vec<&Component> = components.iter().filter(|component| *component.name == *name).collect();
+    if chosen.is_empty() {
+        let known: Vec<&str> = components.iter().map(|component| &*component.name).collect();
+        anyhow::bail!("there is no component {name} in this environment; there is {}", known.join(", "));
+    }
+    Ok(chosen)
+}
+
+struct Printer<'a> {
+    context: &'a RenderContext<'a>,
+    origins: bool,
+    show_secrets: bool,
+}
+
+impl Printer<'_> {
+    /// YAML documents, each under a line that says where it was written.
+    fn yaml(&self, component: &Component) -> String {
+        let mut text = String::new();
+        for object in objects(component) {
+            let source = object.manifest.source();
+            let _ = writeln!(text, "---\n# Source: {} ({})", source.file, component.name);
+            if !object.once.is_empty() {
+                let paths: Vec<String> = object.once.iter().map(ToString::to_string).collect();
+                let _ = writeln!(text, "# Set once, since each rendering makes it up: {}", paths.join(", "));
+            }
+            for (path, origin) in self.origins_of(&object.manifest) {
+                let _ = writeln!(text, "#   {path}   {origin}");
+            }
+            text.push_str(json_to_yaml(&self.shown(&object.manifest)).trim_end());
+            text.push('\n');
+        }
+        text
+    }
+
+    fn json(&self, component: &Component) -> Value {
+        let objects: Vec<Value> = objects(component)
+            .map(|object| {
+                let mut json =
+                    json!({"source": object.manifest.source(), "manifest": self.shown(&object.manifest)});
+                if self.origins {
+                    let origins = self.origins_of(&object.manifest);
+                    json["origins"] =
+                        origins.into_iter().map(|(path, origin)| (path.to_string(), json!(origin))).collect();
+                }
+                json
+            })
+            .collect();
+        match &component.result {
+            Ok(_) => json!({"name": component.name, "namespace": component.namespace, "objects": objects}),
+            Err(error) => json!({"name": component.name, "namespace": component.namespace,
+                "objects": objects, "error": error.to_string()}),
+        }
+    }
+
+    fn shown(&self, manifest: &Manifest) -> Value {
+        let value = manifest.reveal();
+        if manifest.is_secret() && !self.show_secrets { masked(value) } else { value }
+    }
+
+    /// Each field whose origin is known, in the order of the manifest.
+    fn origins_of(&self, manifest: &Manifest) -> Vec<(FieldPath, crate::manifest::Origin)> {
+        if !self.origins {
+            return Vec::new();
+        }
+        let paths = FieldSet::from_manifest(&manifest.reveal()).leaves();
+        let found = origins(self.context, manifest.source(), &paths);
+        paths.into_iter().zip(found).filter_map(|(path, origin)| Some((path, origin?))).collect()
+    }
+}
+
+fn objects(component: &Component) -> impl Iterator<Item = &DesiredObject> {
+    let rendered: Option<&RenderedComponent> = component.result.as_deref().ok();
+    rendered.into_iter().flat_map(|rendered| &rendered.objects)
+}
+
+/// A Secret whose values cannot be seen, not even in kubectl's copy of the whole object.
+fn masked(mut secret: Value) -> Value {
+    let copy = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
+    if let Some(copy) = secret.pointer_mut(copy) {
+        *copy = json!(MASK);
+    }
+    match secret.get_mut("data") {
+        Some(Value::Object(data)) => data.values_mut().for_each(|value| *value = json!(MASK)),
+        Some(other) => *other = json!(MASK),
+        None => {}
+    }
+    secret
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_of_a_secret_is_printed() {
+        let secret = json!({"kind": "Secret", "data": {"password": "aHVudGVyMg=="}, "metadata": {"name": "s",
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{\"data\":\"hunter2\"}"}}});
+        let text = masked(secret).to_string();
+        assert!(!text.contains("hunter2") && !text.contains("aHVudGVyMg=="), "{text}");
+        assert!(text.contains("password") && text.contains(MASK), "{text}");
+        assert!(!masked(json!({"data": "aHVudGVyMg=="})).to_string().contains("aHVudGVyMg=="));
+    }
+}

@@ -1,0 +1,185 @@
+//! The command line as people and scripts meet it: what it prints, where, and with which exit code.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const ENVIRONMENT: &str = "\
+apiVersion: mooring.dev/v1alpha1
+kind: Environment
+metadata:
+  name: local
+spec:
+  namespace: lakehouse
+  components:
+    - name: dashboards
+      manifests: components/dashboards
+";
+
+const MANIFESTS: &str = "\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: sales
+data:
+  title: Sales
+---
+apiVersion: v1
+kind: Secret
+metadata:
+  name: login
+stringData:
+  password: hunter2
+";
+
+/// A repository with one environment of one component.
+fn repository() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "environments/local/environment.yaml", ENVIRONMENT);
+    put(folder.path(), "components/dashboards/all.yaml", MANIFESTS);
+    folder
+}
+
+fn put(root: &Path, file: &str, text: &str) {
+    let path = root.join(file);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// Runs the program in `folder`, without anything of this machine's environment that it reads.
+fn mooring(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mooring"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", folder)
+        .output()
+        .unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn render_prints_what_would_be_sent_with_its_source_and_our_labels() {
+    let folder = repository();
+    let output = mooring(folder.path(), &["render", "local", "dashboards"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let text = out(&output);
+    assert!(text.starts_with("---\n# Source: components/dashboards/all.yaml (dashboards)\n"), "{text}");
+    assert!(text.contains("mooring.dev/component: dashboards"), "{text}");
+    assert!(text.contains("title: Sales"), "{text}");
+    assert_eq!(text.matches("# Source: ").count(), 2);
+    assert!(!text.contains('\u{1b}'), "no colour where nobody looks: {text}");
+}
+
+#[test]
+fn render_includes_the_namespace_that_the_environment_speaks_of() {
+    let folder = repository();
+    let text = out(&mooring(folder.path(), &["render", "local"]));
+    assert!(text.contains("kind: Namespace"), "{text}");
+}
+
+#[test]
+fn render_masks_secrets_unless_told_otherwise() {
+    let folder = repository();
+    let encoded = "aHVudGVyMg==";
+    for arguments in [&["render", "local"][..], &["render", "local", "-o", "json", "--origins"]] {
+        let text = out(&mooring(folder.path(), arguments));
+        assert!(text.contains("password") && text.contains("(masked)"), "{text}");
+        assert!(!text.contains("hunter2") && !text.contains(encoded), "{text}");
+    }
+    assert!(out(&mooring(folder.path(), &["render", "local", "--show-secrets"])).contains(encoded));
+}
+
+#[test]
+fn render_says_where_each_field_was_written() {
+    let folder = repository();
+    let text = out(&mooring(folder.path(), &["render", "local", "--origins"]));
+    assert!(text.contains("#   data.title   components/dashboards/all.yaml:6\n"), "{text}");
+}
+
+#[test]
+fn render_in_json_names_environment_revision_and_objects() {
+    let folder = repository();
+    let output = mooring(folder.path(), &["render", "local", "dashboards", "-o", "json"]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["environment"], "local");
+    assert!(json["revision"]["id"].as_str().unwrap().starts_with("folder-"));
+    assert_eq!(json["components"][0]["objects"][0]["manifest"]["metadata"]["name"], "sales");
+}
+
+#[test]
+fn a_component_that_does_not_render_fails_the_command_and_leaves_the_others_alone() {
+    let folder = repository();
+    let environment = format!("{ENVIRONMENT}    - name: broken\n      manifests: components/broken\n");
+    put(folder.path(), "environments/local/environment.yaml", &environment);
+    put(folder.path(), "components/broken/a.yaml", "apiVersion: v1\nkind: [ConfigMap\n");
+    let output = mooring(folder.path(), &["render", "local"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(out(&output).contains("title: Sales"));
+    let errors = err(&output);
+    assert!(errors.contains("component broken") && errors.contains("components/broken/a.yaml"), "{errors}");
+}
+
+#[test]
+fn errors_say_what_there_is_instead() {
+    let folder = repository();
+    let output = mooring(folder.path(), &["render", "lokal"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("did you mean `local`?"), "{}", err(&output));
+    let output = mooring(folder.path(), &["render", "local", "dashbords"]);
+    assert!(err(&output).contains("there is namespaces, dashboards"), "{}", err(&output));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn plan_touches_no_cluster_that_was_not_named() {
+    let folder = repository();
+    let output = mooring(folder.path(), &["plan", "local"]);
+    assert_eq!(output.status.code(), Some(1));
+    let errors = err(&output);
+    assert!(errors.contains("--kubeconfig FILE or --context NAME"), "{errors}");
+    assert!(out(&output).is_empty());
+}
+
+#[test]
+fn every_subcommand_teaches_by_examples() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = out(&mooring(folder.path(), &["help"]));
+    let commands: Vec<&str> = top
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(commands.contains(&"agent") && commands.contains(&"plan"), "{top}");
+    for command in commands {
+        let output = mooring(folder.path(), &[command, "--help"]);
+        let text = out(&output);
+        assert_eq!(output.status.code(), Some(0), "{command}");
+        assert!(text.contains("Example") && text.contains(&format!("mooring {command}")), "{text}");
+    }
+}
+
+#[test]
+fn completion_prints_a_script_for_each_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let output = mooring(folder.path(), &["completion", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(out(&output).contains("mooring"), "{shell}");
+    }
+    assert_eq!(mooring(folder.path(), &["completion", "tcsh"]).status.code(), Some(2));
+}
