@@ -24,3 +24,4 @@ mod scene;
 
 mod applying;
 mod drift;
+mod pruning;

@@ -337,3 +337,14 @@ pub fn managers(object: &Value) -> Vec<String> {
     let entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
     entries.iter().map(|entry| entry["manager"].as_str().unwrap().to_owned()).collect()
 }
+
+/// A CustomResourceDefinition of a namespaced kind, as YAML.
+pub fn crd(group: &str, kind: &str) -> String {
+    let singular = kind.to_lowercase();
+    format!(
+        "---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: {singular}s.{group}}}\nspec:\n  \
+         group: {group}\n  scope: Namespaced\n  names: {{kind: {kind}, plural: {singular}s, singular: {singular}}}\n  versions:\n    \
+         - name: v1\n      served: true\n      storage: true\n      schema:\n        openAPIV3Schema: {{type: object, \
+         x-kubernetes-preserve-unknown-fields: true}}\n"
+    )
+}
