@@ -2,6 +2,8 @@
 //!
 //! `GOLDEN=strings cargo test --test golden` runs only the files whose path contains the word.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod cases;
 mod runs;
 mod tables;

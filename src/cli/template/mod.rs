@@ -306,6 +306,7 @@ fn layers(args: &TemplateArgs, folder: &Path) -> Result<Vec<ValuesLayer>, String
     let base = folder.to_path_buf();
     let reader: FileReader = Arc::new(move |path| read_text(path, &base));
     let file = |text: String| SetFlag::File(text, Arc::clone(&reader));
+    #[expect(clippy::type_complexity, reason = "a table that is used in the next line")]
     let flags: [(&str, &[String], &dyn Fn(String) -> SetFlag); 5] = [
         ("--set-json", &args.set_json, &SetFlag::Json),
         ("--set", &args.set, &SetFlag::Typed),
