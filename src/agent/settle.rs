@@ -212,7 +212,7 @@ impl Agent {
             match &component.state {
                 ComponentState::Blocked(on) => {
                     waiting = true;
-                    tracing::info!(component = &*component.name, "still waits for {}", on.join(", "));
+                    tracing::info!(component = &*component.name, "waits for {}", on.join(", "));
                 }
                 ComponentState::Settling if component.since.elapsed() > Duration::from_secs(20) => {
                     waiting = true;

@@ -351,11 +351,9 @@ impl Agent {
                     component.depends_on.iter().filter(|name| !self.world.is_ready(name)).cloned().collect();
                 let next =
                     if waits.is_empty() { ComponentState::Applying } else { ComponentState::Blocked(waits) };
-                if *before == Vec::<Arc<str>>::new()
-                    && let ComponentState::Blocked(waits) = &next
-                {
-                    tracing::info!(component = &*component.name, "waits for {}", waits.join(", "));
-                    self.later(Duration::from_secs(30), Timer::Nag);
+                // Said only when it takes a while: most waits are over in a moment.
+                if before.is_empty() && next != ComponentState::Applying {
+                    self.later(Duration::from_secs(3), Timer::Nag);
                 }
                 let changed = next == ComponentState::Applying;
                 self.world.components[index].state = next;
