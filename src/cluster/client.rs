@@ -247,6 +247,10 @@ fn refusal(what: &str, status: StatusCode, body: &[u8], retry_after: Option<Dura
         (400 | 405 | 406 | 413 | 415 | 422, _) => {
             ApiError::Rejected { what, code: status.as_u16(), reason, message }
         }
+        // Strict validation of a field that the schema does not have: a fault of the manifest, whatever the status says.
+        (500, _) if message.starts_with("failed to create typed patch object") => {
+            ApiError::Rejected { what, code: 500, reason, message }
+        }
         (code, _) => ApiError::Server { what, code, message, retry_after },
     }
 }
