@@ -407,7 +407,7 @@ impl Judge<'_> {
     ) -> Result<Finding, ApiError> {
         if error.is_not_found() {
             // Its namespace comes with this very plan.
-            let reason = format!("{}; its namespace is not there yet, so it could not be tried", step.reason);
+            let reason = "not tried, since its namespace is not there yet".to_owned();
             return Ok((Verdict::Create, reason, Vec::new()));
         }
         if error.is_immutable() {

@@ -12,7 +12,7 @@ use crate::plan::Resource;
 pub const ONCE_MANAGER: &str = "mooring-once";
 
 /// A list of objects without their specs.
-const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=1";
+const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// How to apply.
 #[derive(Clone, Copy, Debug)]
