@@ -169,7 +169,7 @@ fn every_subcommand_teaches_by_examples() {
         let output = mooring(folder.path(), &[command, "--help"]);
         let text = out(&output);
         assert_eq!(output.status.code(), Some(0), "{command}");
-        assert!(text.contains("Example") && text.contains(&format!("mooring {command}")), "{text}");
+        assert!(text.contains("Examples:\n") && text.contains(&format!("mooring {command}")), "{text}");
     }
 }
 

@@ -20,8 +20,11 @@ const STALE: Duration = Duration::from_mins(15);
 
 const EXAMPLES: &str = "\
 Examples:
-  mooring agent --repo https://git.example.org/lakehouse.git --branch main --environment local
-  mooring agent --folder . --environment local --context minikube     apply each save within a second";
+  # Apply each push, put drift back.
+  mooring agent --repo https://git.example.org/lakehouse.git \\
+    --environment local --context minikube
+  # Apply each save of a working folder within a second.
+  mooring agent --folder . --environment local --context minikube";
 
 /// Arguments of `mooring agent`.
 #[derive(Debug, Args)]

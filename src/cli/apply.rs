@@ -14,7 +14,9 @@ use crate::serve::{Health, Metrics};
 
 /// Arguments of `mooring apply`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: mooring apply local --folder . --context minikube")]
+#[command(
+    after_help = "Examples:\n  # Apply the working folder, and wait until all of it is ready.\n  mooring apply local --folder . --context minikube"
+)]
 pub struct ApplyArgs {
     /// The environment.
     environment: String,

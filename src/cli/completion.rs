@@ -7,7 +7,9 @@ use clap_complete::Shell;
 
 /// Arguments of `mooring completion`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: source <(mooring completion bash)")]
+#[command(
+    after_help = "Examples:\n  source <(mooring completion bash)\n  mooring completion fish > ~/.config/fish/completions/mooring.fish"
+)]
 pub struct CompletionArgs {
     /// The shell.
     shell: Shell,

@@ -20,13 +20,14 @@ use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
-  mooring check                                   is everything in this repository right?
-  mooring render local                            what would be sent to the cluster
-  mooring plan local --context minikube           what would change there, and why
-  mooring apply local --context minikube          do it once, by hand
+  mooring check                             is all right in this repository?
+  mooring render local                      what would be sent to the cluster?
+  mooring plan local --context minikube     what would change there, and why?
+  mooring apply local --context minikube    do it once, by hand
   mooring agent --repo https://git.example.org/lakehouse.git --environment local
-                                                  keep it so: apply each push, put drift back
-  mooring status --context minikube               how is it?
+                                            keep it so: apply each push, put
+                                            drift back
+  mooring status --context minikube         how is it?
 
 Exit codes: 0 done, 1 failed; `plan` exits with 2 where something would change.";
 

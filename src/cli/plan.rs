@@ -24,19 +24,22 @@ const FIELDS: usize = 20;
 const CHANGES: u8 = 2;
 
 const AFTER: &str = "\
-Nothing is written to the cluster: what the agent would do is planned as the agent plans it, and the
+Nothing is written to the cluster: it is planned as the agent plans, and the
 server is asked by dry-runs what that would change.
 
-  +  created    ~  changed    -  deleted    !  cannot be done    =  left alone
+  + created   ~ changed   - deleted   ! cannot be done   = left alone
 
 Examples:
-  mooring plan local --context minikube                     what would my working folder change?
-  mooring plan local --repo https://git.example.org/lakehouse.git --branch feature --context minikube
-                                                            what would this branch change?
+  # What would my working folder change?
+  mooring plan local --context minikube
+  # What would this branch change?
+  mooring plan local --repo ssh://git@example.org/lakehouse --branch feature \\
+    --context minikube
+  # For scripts.
   mooring plan local --context minikube -o json | jq .counts
-                                                            for scripts
 
-Exit codes: 0 nothing to do, 2 something would change, 1 something failed or cannot be done.";
+Exit codes: 0 nothing to do, 2 something would change, 1 something failed or
+cannot be done.";
 
 /// Arguments of `mooring plan`.
 #[derive(Debug, Args)]

@@ -24,15 +24,18 @@ const CACHE_BYTES: usize = 64 << 20;
 const MASK: &str = "(masked)";
 
 const AFTER: &str = "\
-No cluster is needed. The manifests are those that the agent would send, its labels included; the
-values of Secrets are masked.
+No cluster is needed. The manifests are those that the agent would send, its
+labels included; the values of Secrets are masked.
 
 Examples:
-  mooring render local                                all of it, from the working folder
-  mooring render local trino --origins                one component, and where each field was written
+  # All of it, from the working folder.
+  mooring render local
+  # One component, and where each field was written.
+  mooring render local trino --origins
+  # What a branch of a remote renders to.
   mooring render prod --repo https://git.example.org/lakehouse.git --branch main
-  mooring render local -a monitoring.coreos.com/v1    as if the cluster served this API
-  mooring render local | kubectl diff -f - --namespace lakehouse
+  # As if the cluster served this API.
+  mooring render local -a monitoring.coreos.com/v1
 
 Exit codes: 0 all of it rendered, 1 something did not.";
 

@@ -21,7 +21,7 @@ pub enum Output {
 /// Arguments of `mooring status`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 all ready, 1 something is not.\n\nExample: mooring status local --context minikube"
+    after_help = "Exit codes: 0 all ready, 1 something is not.\n\nExamples:\n  mooring status local --context minikube"
 )]
 pub struct StatusArgs {
     /// The environment; all of them unless named.
