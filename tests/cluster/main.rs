@@ -23,5 +23,8 @@ mod proxy;
 mod scene;
 
 mod applying;
+mod bad_input;
 mod drift;
+mod lifecycle;
 mod pruning;
+mod trouble;

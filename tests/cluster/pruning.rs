@@ -216,7 +216,7 @@ fn objects_of_kubectl_apply_are_adopted() {
 fn an_immutable_field_is_replaced_only_where_allowed() {
     let manifests = |value: &str, annotation: &str| {
         config_map("one", &[("a", value)])
-            .replace("data:", "immutable: true\ndata:")
+            .replace("\ndata:", "\nimmutable: true\ndata:")
             .replace("{name: one}", &format!("{{name: one, annotations: {{{annotation}}}}}"))
             + &config_map("two", &[("a", value)])
     };

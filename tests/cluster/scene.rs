@@ -184,7 +184,7 @@ impl Scene {
     }
 
     pub fn settles_at(&self, commit: &str) {
-        let words = format!("is at {commit}");
+        let words = format!(" is at {commit}");
         self.wait_until(&format!("{commit} is applied"), || self.agent().said(&words));
     }
 

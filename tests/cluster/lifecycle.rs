@@ -1,0 +1,177 @@
+//! Starts, ends, rests, and two agents.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::control_plane::Audited;
+use crate::scene::{Scene, config_map, deployment};
+
+fn all(value: &str) -> String {
+    config_map("one", &[("a", value)]) + &config_map("two", &[("a", value)]) + &deployment("web", 1)
+}
+
+/// What an agent may ask for when there is nothing to do.
+fn is_rest(request: &Audited) -> bool {
+    request.verb == "watch" || request.is_of_the_lease()
+}
+
+#[test]
+fn at_rest_there_are_only_watches_and_the_lease() {
+    let scene = Scene::with(&all("1"));
+    let before = scene.quiet();
+    // A span to be looked at, not something to be waited for.
+    std::thread::sleep(Duration::from_secs(15));
+    let requests = scene.requests();
+    let others: Vec<&Audited> = requests[before..].iter().filter(|request| !is_rest(request)).collect();
+    assert!(others.is_empty(), "{others:?}");
+    assert!(requests[before..].iter().any(Audited::is_of_the_lease), "the lease is renewed");
+}
+
+#[test]
+fn watches_carry_metadata_of_our_own_objects_only() {
+    let scene = Scene::with(&all("1"));
+    scene.quiet();
+    let requests = scene.requests();
+    let watches: Vec<&Audited> = requests.iter().filter(|request| request.verb == "watch").collect();
+    assert!(watches.iter().any(|watch| watch.uri.contains("/deployments")));
+    let ours =
+        |watch: &&Audited| watch.uri.contains("labelSelector=applyset.kubernetes.io%2Fpart-of%3Dapplyset-");
+    assert!(watches.iter().all(ours), "{watches:?}");
+}
+
+#[test]
+fn a_restart_needs_no_dry_run_and_writes_nothing() {
+    let mut scene = Scene::with(&all("1"));
+    let before = scene.quiet();
+    let versions = || ["one", "two"].map(|name| scene.get("configmaps", name));
+    let objects = versions();
+    scene.agent().kill();
+    scene.start();
+    scene.settles();
+    scene.quiet();
+    let requests = scene.requests();
+    let writes: Vec<&Audited> = requests[before..]
+        .iter()
+        .filter(|request| request.is_write() && !request.is_of_the_lease())
+        .collect();
+    assert!(writes.is_empty(), "{writes:?}");
+    assert!(scene.agent().said("nothing changed"));
+    assert_eq!(["one", "two"].map(|name| scene.get("configmaps", name)), objects);
+    assert!(scene.agent().drifts().is_empty());
+    // It watches, and knows its baselines.
+    scene.disturb("one", "a");
+}
+
+#[test]
+fn a_lost_inventory_is_rebuilt_by_dry_runs() {
+    let mut scene = Scene::with(&all("1"));
+    scene.quiet();
+    scene.agent().kill();
+    let before = ["one", "two"].map(|name| scene.get("configmaps", name));
+    scene.plane.kubectl(&["delete", "configmaps", "--all", "--namespace", &scene.agent_namespace()]);
+    scene.start();
+    scene.settles();
+    assert_eq!(["one", "two"].map(|name| scene.get("configmaps", name)), before);
+    scene.disturb("two", "a");
+}
+
+#[test]
+fn sigterm_ends_at_once() {
+    let scene = Scene::with(&all("1"));
+    scene.agent().terminate();
+    let began = Instant::now();
+    scene.wait_until("it ends", || !scene.agent().is_running());
+    assert!(scene.agent().ended().unwrap().success());
+    // Far below any timeout of a request or a lease.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let lease = format!(
+        "/apis/coordination.k8s.io/v1/namespaces/{}/leases/mooring-{}",
+        scene.agent_namespace(),
+        scene.name
+    );
+    let holder = scene.plane.get(&lease).unwrap()["spec"]["holderIdentity"].clone();
+    assert!(holder.is_null() || holder == "", "the lease is given back: {holder}");
+}
+
+#[test]
+fn two_agents_never_write_at_once() {
+    let mut scene = Scene::with(&all("1"));
+    let first = scene.agent().clone();
+    let second = scene.start_with("other-state", &["--no-listen"]);
+    scene.wait_until("the second waits", || second.said("waits: "));
+    scene.push(&[("app/all.yaml", &all("2"))]);
+    let words = format!(" is at {}", scene.head());
+    scene.wait_until("the first goes on", || first.said(&words));
+    assert!(!second.said("is at") && !second.said("created"));
+
+    first.terminate();
+    scene.wait_until("the first ends", || !first.is_running());
+    scene.push(&[("app/all.yaml", &all("3"))]);
+    scene.settles();
+    assert_eq!(scene.datum("one", "a").as_deref(), Some("3"));
+    scene.disturb("one", "a");
+}
+
+#[test]
+fn an_agent_that_loses_its_lease_ends() {
+    let scene = Scene::with(&all("1"));
+    let lease = format!(
+        "/apis/coordination.k8s.io/v1/namespaces/{}/leases/mooring-{}",
+        scene.agent_namespace(),
+        scene.name
+    );
+    let theirs = json!({"spec": {"holderIdentity": "another-agent", "leaseDurationSeconds": 3600}});
+    scene.plane.merge_patch(&lease, "another-agent", &theirs);
+    scene.wait_until("it ends", || !scene.agent().is_running());
+    assert!(!scene.agent().ended().unwrap().success());
+    assert!(scene.agent().text().contains("another-agent holds it"));
+}
+
+#[test]
+fn apply_is_the_same_as_the_agent() {
+    let mut scene = Scene::new();
+    let spec = "components: [{name: app, manifests: app}, {name: old, manifests: old}]";
+    scene.push(&[
+        ("environment", spec),
+        ("app/all.yaml", &all("1")),
+        ("old/all.yaml", &config_map("old", &[("a", "1")])),
+    ]);
+    let apply = |scene: &mut Scene| {
+        let mut arguments = vec!["apply".to_owned(), scene.name.clone()];
+        arguments.extend(scene.arguments("apply-state"));
+        let applying = scene.run(&arguments);
+        scene.wait_until("it ends", || !applying.is_running());
+        applying
+    };
+    let applied = apply(&mut scene);
+    assert!(applied.ended().unwrap().success(), "{}", applied.text());
+    let web = scene.get("apps/v1/deployments", "web").unwrap();
+    assert_eq!(web["status"]["availableReplicas"], 1, "it waits until all is ready");
+
+    // An agent finds nothing to do.
+    let before = ["one", "two", "old"].map(|name| scene.get("configmaps", name));
+    scene.start();
+    scene.settles();
+    assert!(scene.agent().said("nothing changed"));
+    assert_eq!(["one", "two", "old"].map(|name| scene.get("configmaps", name)), before);
+
+    // And where an agent keeps the environment, nothing is applied behind its back.
+    let refused = apply(&mut scene);
+    assert!(!refused.ended().unwrap().success());
+    assert!(refused.text().contains("keeps this environment already"), "{}", refused.text());
+}
+
+#[test]
+fn apply_says_what_is_not_ready() {
+    let mut scene = Scene::new();
+    let manifests = config_map("bad", &[("not a key", "1")]) + &config_map("one", &[("a", "1")]);
+    scene.push(&[("environment", "components: [{name: app, manifests: app}]"), ("app/all.yaml", &manifests)]);
+    let mut arguments = vec!["apply".to_owned(), scene.name.clone()];
+    arguments.extend(scene.arguments("state"));
+    let applying = scene.run(&arguments);
+    scene.wait_until("it ends", || !applying.is_running());
+    assert!(!applying.ended().unwrap().success());
+    assert!(applying.text().contains("not everything is ready"), "{}", applying.text());
+    assert_eq!(scene.datum("one", "a").as_deref(), Some("1"));
+}
