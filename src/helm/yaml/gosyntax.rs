@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 use super::Content;
 
-/// What `fmt.Sprintf("%#v", value)` prints; `plus` for `%+#v`, which changes nothing but the escapes of texts.
-pub(super) fn go_syntax(content: &Content, plus: bool) -> String {
+/// What `fmt.Sprintf("%#v", value)` prints, and `%+#v` too.
+pub(super) fn go_syntax(content: &Content) -> String {
     let mut out = String::new();
-    write_go(&mut out, content, plus, false);
+    write_go(&mut out, content, false);
     out
 }
 
-fn write_go(out: &mut String, content: &Content, plus: bool, nested: bool) {
+fn write_go(out: &mut String, content: &Content, nested: bool) {
     // Writing to a String cannot fail.
     let _ = match content {
         Content::Null => write!(out, "{}", if nested { "interface {}(nil)" } else { "<nil>" }),
@@ -20,7 +20,7 @@ fn write_go(out: &mut String, content: &Content, plus: bool, nested: bool) {
         Content::Uint(value) => write!(out, "{value:#x}"),
         Content::Float(value) => write!(out, "{}", go_float(*value)),
         Content::Str(value) => {
-            quote(out, value, plus);
+            quote(out, value);
             Ok(())
         }
         Content::Seq(items) => {
@@ -29,7 +29,7 @@ fn write_go(out: &mut String, content: &Content, plus: bool, nested: bool) {
                 if index > 0 {
                     out.push_str(", ");
                 }
-                write_go(out, &item.content, plus, true);
+                write_go(out, &item.content, true);
             }
             write!(out, "}}")
         }
@@ -41,9 +41,9 @@ fn write_go(out: &mut String, content: &Content, plus: bool, nested: bool) {
                 if index > 0 {
                     out.push_str(", ");
                 }
-                quote(out, &key.text, plus);
+                quote(out, &key.text);
                 out.push(':');
-                write_go(out, &value.content, plus, true);
+                write_go(out, &value.content, true);
             }
             write!(out, "}}")
         }
@@ -59,27 +59,32 @@ fn go_float(value: f64) -> String {
     }
 }
 
-fn quote(out: &mut String, text: &str, ascii: bool) {
-    if !ascii && !text.contains('`') && text.chars().all(|c| c == '\t' || !c.is_control() && c != '\u{feff}')
-    {
-        // The sharp flag prefers a raw text where one is possible.
-        let _ = write!(out, "`{text}`");
-        return;
-    }
+/// Go's `strconv.Quote`.
+fn quote(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
+        // Writing to a String cannot fail.
         let _ = match c {
             '"' => write!(out, "\\\""),
             '\\' => write!(out, "\\\\"),
+            '\u{7}' => write!(out, "\\a"),
+            '\u{8}' => write!(out, "\\b"),
+            '\u{c}' => write!(out, "\\f"),
             '\n' => write!(out, "\\n"),
             '\r' => write!(out, "\\r"),
             '\t' => write!(out, "\\t"),
-            c if c.is_ascii_graphic() || c == ' ' => write!(out, "{c}"),
+            '\u{b}' => write!(out, "\\v"),
+            ' '..='~' => write!(out, "{c}"),
             c if (c as u32) < 0x80 => write!(out, "\\x{:02x}", c as u32),
-            c if !ascii && !c.is_control() => write!(out, "{c}"),
+            c if is_printable(c) => write!(out, "{c}"),
             c if (c as u32) < 0x10000 => write!(out, "\\u{:04x}", c as u32),
             c => write!(out, "\\U{:08x}", c as u32),
         };
     }
     out.push('"');
+}
+
+/// Go's `unicode.IsPrint`, which is Rust's for a character that is not the first of a text.
+fn is_printable(c: char) -> bool {
+    ['a', c].iter().collect::<String>().escape_debug().count() == 2
 }

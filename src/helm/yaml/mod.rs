@@ -6,12 +6,14 @@
 mod convert;
 mod emit;
 mod error;
-mod events;
 mod gosyntax;
 mod node;
 mod number;
 mod read;
 mod resolve;
+mod syntax;
+#[cfg(test)]
+mod tests;
 mod timestamp;
 mod write;
 

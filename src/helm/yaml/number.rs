@@ -105,7 +105,20 @@ pub(in crate::helm) fn format_float(value: f64) -> String {
     if let Some(word) = not_finite(value) {
         return word.to_owned();
     }
-    format_general(&format!("{value:e}"))
+    format_general(&shortest(value))
+}
+
+/// The shortest digits that give the same float again. Where two are equally near Rust takes the larger one, Go the even
+/// one; that needs so many digits that the exact value ends just after them.
+fn shortest(value: f64) -> String {
+    const MANY: usize = 15;
+    let digits = format!("{value:e}");
+    let count = digits.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
+    if count < MANY {
+        return digits;
+    }
+    let even = format!("{value:.*e}", count - 1);
+    if even.parse() == Ok(value) { even } else { digits }
 }
 
 /// `strconv.FormatFloat(value, 'g', -1, 32)`, which sigs.k8s.io/yaml uses for keys.
@@ -149,5 +162,47 @@ fn format_general(scientific: &str) -> String {
         format!("{sign}{digits}{}", "0".repeat(whole - digits.len()))
     } else {
         format!("{sign}{}.{}", &digits[..whole], &digits[whole..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_have_gos_prefixes() {
+        let cases = [
+            ("0644", Some(420)),
+            ("0o17", Some(15)),
+            ("0X1f", Some(31)),
+            ("-0b11", Some(-3)),
+            ("0", Some(0)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_int(text), expected, "{text}");
+        }
+        assert_eq!(parse_int("-9223372036854775808"), Some(i64::MIN));
+        for text in ["", "+", "08", "0x", "1e3", "9223372036854775808", "--1", "+-1"] {
+            assert_eq!(parse_int(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn floats_are_printed_as_gos_shortest_general_form() {
+        let cases = [
+            (1_000_000.0, "1e+06"),
+            (123_456.0, "123456"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (-2.5e-7, "-2.5e-07"),
+            (1.5, "1.5"),
+            (-0.0, "-0"),
+            // Two shortest forms are equally near; Go takes the even one.
+            (248_753_924_613_384.62, "2.4875392461338462e+14"),
+            (f64::INFINITY, ".inf"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(format_float(value), expected);
+        }
     }
 }

@@ -1,14 +1,19 @@
 //! From events to a tree: go-yaml v2's decoder into `interface{}`, then sigs.k8s.io/yaml's turn to JSON.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use base64::Engine;
 
-use super::events::{Event, Events, ScalarEvent};
 use super::gosyntax::go_syntax;
 use super::number::format_float_key;
 use super::resolve::{BINARY_TAG, MERGE_TAG, Scalar, resolve_plain, resolve_tagged};
+use super::syntax::{Event, Parser, ScalarEvent};
 use super::{Content, Key, Mark, Node, YamlError};
+
+const WANT_MAP: &str = "map merge requires map or sequence of maps as the value";
+/// How sigs.k8s.io/yaml's complaint about a key begins; see [`Reader::unsupported_key`].
+const UNSUPPORTED_KEY: &str = "unsupported map key of type: ";
 
 /// How much a text may ask for. go-yaml's own limits hold besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +58,8 @@ pub struct DoubleKey {
     pub first: Mark,
 }
 
-/// Reads all documents of a text, and names the keys that stand twice in a mapping. [`parse`] takes the last of them, as Helm
-/// does; for files of our own that is an error.
+/// Reads all documents of a text, and names the keys that stand twice in a mapping. [`parse`] takes the last of them,
+/// as Helm does; for files of our own that is an error.
 pub fn parse_strictly(text: &str, limits: &YamlLimits) -> Result<(Vec<Node>, Vec<DoubleKey>), YamlError> {
     let mut reader = Reader::new(text, limits)?;
     reader.doubles = Some(Vec::new());
@@ -67,6 +72,7 @@ pub fn parse_strictly(text: &str, limits: &YamlLimits) -> Result<(Vec<Node>, Vec
 
 /// What an anchor stands for.
 struct Anchored {
+    mapping: bool,
     /// `None` while the node is still being read: an alias to it would contain itself.
     node: Option<Node>,
     /// How often go-yaml's decoder is called for the node and what is in it.
@@ -75,18 +81,17 @@ struct Anchored {
 }
 
 struct Reader<'a> {
-    events: Events<'a>,
+    events: Parser<'a>,
     limits: YamlLimits,
-    anchors: HashMap<String, Anchored>,
+    anchors: HashMap<&'a str, Anchored>,
     /// go-yaml's count of decoder calls, and how many of them aliases caused.
     operations: u64,
     alias_operations: u64,
     nodes: usize,
     /// The first error of go-yaml's decoder, which runs after the whole document was parsed.
     decode_error: Option<YamlError>,
-    /// The first error of the turn to JSON, which runs after the decoder.
-    json_error: Option<YamlError>,
-    /// Whether a float was read that JSON cannot hold.
+    /// Whether keys or floats were read that JSON does not have. The turn to JSON runs after the decoder.
+    unsupported_keys: bool,
     not_finite: bool,
     /// The keys that were read twice, if anybody wants to know.
     doubles: Option<Vec<DoubleKey>>,
@@ -103,14 +108,14 @@ impl<'a> Reader<'a> {
             return Err(YamlError::new(message, Mark::default()));
         }
         Ok(Self {
-            events: Events::new(text),
+            events: Parser::new(text),
             limits: *limits,
             anchors: HashMap::new(),
             operations: 0,
             alias_operations: 0,
             nodes: 0,
             decode_error: None,
-            json_error: None,
+            unsupported_keys: false,
             not_finite: false,
             doubles: None,
         })
@@ -126,23 +131,22 @@ impl<'a> Reader<'a> {
         let (event, mark) = self.events.next()?;
         let node = self.node(event, mark, 0)?;
         self.events.next()?;
-        if std::mem::take(&mut self.not_finite) {
-            self.refuse_not_finite(&node);
-        }
-        let json_error = self.json_error.take();
-        match self.decode_error.take().or(json_error) {
+        let unsupported =
+            std::mem::take(&mut self.unsupported_keys).then(|| unsupported_key(&node)).flatten();
+        let not_finite = std::mem::take(&mut self.not_finite).then(|| not_finite(&node)).flatten();
+        match self.decode_error.take().or(unsupported).or(not_finite) {
             Some(error) => Err(error),
             None => Ok(Some(node)),
         }
     }
 
-    fn node(&mut self, event: Event, mark: Mark, depth: usize) -> Result<Node, YamlError> {
+    fn node(&mut self, event: Event<'a>, mark: Mark, depth: usize) -> Result<Node, YamlError> {
         self.count(1, mark)?;
         self.operate(1, 0, mark);
         match event {
-            Event::Alias(name) => self.alias(&name, mark),
+            Event::Alias(name) => self.alias(name, mark),
             Event::Scalar(scalar) => Ok(self.scalar(scalar, mark)),
-            Event::SequenceStart { anchor } => self.anchored(anchor, |reader| {
+            Event::SequenceStart { anchor } => self.anchored(anchor, false, |reader| {
                 reader.descend(depth, mark)?;
                 let mut items = Vec::new();
                 loop {
@@ -153,7 +157,7 @@ impl<'a> Reader<'a> {
                 }
                 Ok(Node { content: Content::Seq(items), mark })
             }),
-            Event::MappingStart { anchor } => self.anchored(anchor, |reader| {
+            Event::MappingStart { anchor } => self.anchored(anchor, true, |reader| {
                 reader.descend(depth, mark)?;
                 let entries = reader.entries(depth)?;
                 Ok(Node { content: Content::Map(last_of_each(entries)), mark })
@@ -178,8 +182,11 @@ impl<'a> Reader<'a> {
                 Event::MappingEnd => return Ok(entries),
                 Event::Scalar(scalar) if is_merge(&scalar) => {
                     if let Some(anchor) = scalar.anchor {
-                        let node = Node { content: Content::Str(scalar.value), mark };
-                        self.anchors.insert(anchor, Anchored { node: Some(node), operations: 1, nodes: 1 });
+                        let node = Node { content: Content::Str(scalar.value.into_owned()), mark };
+                        self.anchors.insert(
+                            anchor,
+                            Anchored { mapping: false, node: Some(node), operations: 1, nodes: 1 },
+                        );
                     }
                     self.merge(&mut entries, depth)?;
                 }
@@ -188,23 +195,15 @@ impl<'a> Reader<'a> {
                     let text = self.key_text(&key);
                     let (event, at) = self.events.next()?;
                     let value = self.node(event, at, depth + 1)?;
-                    match text {
-                        KeyText::Text(text) => {
-                            let key = Key { text, mark };
-                            if let Some(doubles) = &mut self.doubles {
-                                match own.get(&key.text) {
-                                    Some(&first) => doubles.push(DoubleKey { key: key.clone(), first }),
-                                    None => _ = own.insert(key.text.clone(), mark),
-                                }
+                    if let Some(text) = text {
+                        let key = Key { text, mark };
+                        if let Some(doubles) = &mut self.doubles {
+                            match own.get(&key.text) {
+                                Some(&first) => doubles.push(DoubleKey { key: key.clone(), first }),
+                                None => _ = own.insert(key.text.clone(), mark),
                             }
-                            entries.push((key, value));
                         }
-                        KeyText::Unsupported(description) => {
-                            let message =
-                                format!("{description}, value: {}", go_syntax(&value.content, true));
-                            self.json_error.get_or_insert(YamlError::new(message, mark));
-                        }
-                        KeyText::Invalid => {}
+                        entries.push((key, value));
                     }
                 }
             }
@@ -215,6 +214,14 @@ impl<'a> Reader<'a> {
     fn merge(&mut self, entries: &mut Vec<(Key, Node)>, depth: usize) -> Result<(), YamlError> {
         let (event, mark) = self.events.next()?;
         let many = matches!(event, Event::SequenceStart { .. });
+        // go-yaml looks at the kind of the value before it decodes it.
+        let wrong = match event {
+            Event::Alias(name) => self.anchors.get(name).is_some_and(|anchored| !anchored.mapping),
+            _ => matches!(event, Event::Scalar(_)),
+        };
+        if wrong {
+            self.fail(WANT_MAP, mark);
+        }
         let node = self.node(event, mark, depth + 1)?;
         match node.content {
             Content::Map(merged) => entries.extend(merged),
@@ -222,11 +229,11 @@ impl<'a> Reader<'a> {
                 for map in maps.into_iter().rev() {
                     match map.content {
                         Content::Map(merged) => entries.extend(merged),
-                        _ => self.fail("map merge requires map or sequence of maps as the value", map.mark),
+                        _ => self.fail(WANT_MAP, map.mark),
                     }
                 }
             }
-            _ => self.fail("map merge requires map or sequence of maps as the value", mark),
+            _ => self.fail(WANT_MAP, mark),
         }
         Ok(())
     }
@@ -247,16 +254,19 @@ impl<'a> Reader<'a> {
         Ok(Node { content: copy.unwrap_or(Content::Null), mark })
     }
 
-    fn scalar(&mut self, scalar: ScalarEvent, mark: Mark) -> Node {
+    fn scalar(&mut self, scalar: ScalarEvent<'a>, mark: Mark) -> Node {
         let content = self.scalar_content(&scalar.tag, scalar.value, scalar.implicit, mark);
         let node = Node { content, mark };
         if let Some(anchor) = scalar.anchor {
-            self.anchors.insert(anchor, Anchored { node: Some(node.clone()), operations: 1, nodes: 1 });
+            self.anchors.insert(
+                anchor,
+                Anchored { mapping: false, node: Some(node.clone()), operations: 1, nodes: 1 },
+            );
         }
         node
     }
 
-    fn scalar_content(&mut self, tag: &str, value: String, implicit: bool, mark: Mark) -> Content {
+    fn scalar_content(&mut self, tag: &str, value: Cow<'_, str>, implicit: bool, mark: Mark) -> Content {
         let resolved = match tag {
             "" if implicit => resolve_plain(&value),
             "" => Scalar::Text,
@@ -278,7 +288,7 @@ impl<'a> Reader<'a> {
                 self.not_finite |= !value.is_finite();
                 Content::Float(value)
             }
-            Scalar::Text | Scalar::Timestamp => Content::Str(value),
+            Scalar::Text | Scalar::Timestamp => Content::Str(value.into_owned()),
         }
     }
 
@@ -293,40 +303,44 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn key_text(&mut self, key: &Node) -> KeyText {
-        let text = match &key.content {
+    /// The key as JSON has it; `None` if go-yaml refuses it.
+    fn key_text(&mut self, key: &Node) -> Option<String> {
+        Some(match &key.content {
             Content::Str(text) => text.clone(),
             Content::Int(value) => value.to_string(),
             Content::Float(value) => format_float_key(*value),
             Content::Bool(value) => value.to_string(),
-            Content::Null => {
-                return KeyText::Unsupported("unsupported map key of type: %!s(<nil>), key: <nil>".into());
-            }
-            Content::Uint(value) => {
-                return KeyText::Unsupported(format!("unsupported map key of type: uint64, key: {value:#x}"));
-            }
+            Content::Null => self.unsupported_key("%!s(<nil>), key: <nil>"),
+            Content::Uint(value) => self.unsupported_key(&format!("uint64, key: {value:#x}")),
             Content::Seq(_) | Content::Map(_) => {
-                let shown = go_syntax(&key.content, false);
+                let shown = go_syntax(&key.content);
                 self.fail(format_args!("invalid map key: {shown}"), key.mark);
-                return KeyText::Invalid;
+                return None;
             }
-        };
-        KeyText::Text(text)
+        })
+    }
+
+    /// A stand-in for a key that JSON does not have. It matters only if nothing overwrites what it is in.
+    fn unsupported_key(&mut self, description: &str) -> String {
+        self.unsupported_keys = true;
+        format!("{UNSUPPORTED_KEY}{description}")
     }
 
     /// Reads a collection and keeps a copy under its anchor.
     fn anchored(
         &mut self,
-        anchor: Option<String>,
+        anchor: Option<&'a str>,
+        mapping: bool,
         read: impl FnOnce(&mut Self) -> Result<Node, YamlError>,
     ) -> Result<Node, YamlError> {
         let Some(name) = anchor else {
             return read(self);
         };
         let (operations, nodes) = (self.operations - 1, self.nodes - 1);
-        self.anchors.insert(name.clone(), Anchored { node: None, operations: 0, nodes: 0 });
+        self.anchors.insert(name, Anchored { mapping, node: None, operations: 0, nodes: 0 });
         let node = read(self)?;
         let anchored = Anchored {
+            mapping,
             node: Some(node.clone()),
             operations: self.operations - operations,
             nodes: self.nodes - nodes,
@@ -379,39 +393,40 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Go's JSON encoder has no word for infinity, save in a key.
-    fn refuse_not_finite(&mut self, node: &Node) {
-        match &node.content {
-            Content::Float(value) if !value.is_finite() => {
-                let word = if value.is_nan() {
-                    "NaN"
-                } else if *value > 0.0 {
-                    "+Inf"
-                } else {
-                    "-Inf"
-                };
-                let message = format!("json: unsupported value: {word}");
-                self.json_error.get_or_insert(YamlError::new(message, node.mark));
-            }
-            Content::Seq(items) => items.iter().for_each(|item| self.refuse_not_finite(item)),
-            Content::Map(entries) => entries.iter().for_each(|(_, value)| self.refuse_not_finite(value)),
-            _ => {}
-        }
-    }
-
     fn fail(&mut self, message: impl std::fmt::Display, mark: Mark) {
         self.decode_error.get_or_insert_with(|| YamlError::decode(message, mark));
     }
 }
 
-enum KeyText {
-    Text(String),
-    /// JSON has no such key; the text is the beginning of sigs.k8s.io/yaml's error.
-    Unsupported(String),
-    Invalid,
+/// The complaint about a key that is left in a tree.
+fn unsupported_key(node: &Node) -> Option<YamlError> {
+    match &node.content {
+        Content::Seq(items) => items.iter().find_map(unsupported_key),
+        Content::Map(entries) => entries.iter().find_map(|(key, value)| {
+            if key.text.starts_with(UNSUPPORTED_KEY) {
+                let message = format!("{}, value: {}", key.text, go_syntax(&value.content));
+                return Some(YamlError::new(message, key.mark));
+            }
+            unsupported_key(value)
+        }),
+        _ => None,
+    }
 }
 
-fn is_merge(scalar: &ScalarEvent) -> bool {
+/// Go's JSON encoder has no word for infinity, save in a key.
+fn not_finite(node: &Node) -> Option<YamlError> {
+    match &node.content {
+        Content::Float(value) if !value.is_finite() => {
+            let word = if value.is_nan() { "NaN" } else { ["-Inf", "+Inf"][usize::from(*value > 0.0)] };
+            Some(YamlError::new(format!("json: unsupported value: {word}"), node.mark))
+        }
+        Content::Seq(items) => items.iter().find_map(not_finite),
+        Content::Map(entries) => entries.iter().find_map(|(_, value)| not_finite(value)),
+        _ => None,
+    }
+}
+
+fn is_merge(scalar: &ScalarEvent<'_>) -> bool {
     scalar.value == "<<" && (scalar.implicit || scalar.tag == MERGE_TAG)
 }
 

@@ -43,10 +43,8 @@ pub(super) fn resolve_plain(text: &str) -> Scalar {
 
 /// Resolves a scalar with a tag in its long form. The error is go-yaml's, without `yaml: `.
 pub(super) fn resolve_tagged(tag: &str, text: &str) -> Result<Scalar, String> {
-    let short = match tag.strip_prefix(TAG_PREFIX) {
-        Some("str") => return Ok(Scalar::Text),
-        Some(short @ ("bool" | "int" | "float" | "null" | "timestamp")) => short,
-        _ => return Ok(Scalar::Text),
+    let Some(short @ ("bool" | "int" | "float" | "null" | "timestamp")) = tag.strip_prefix(TAG_PREFIX) else {
+        return Ok(Scalar::Text);
     };
     let found = resolve_untagged(text, short == "timestamp");
     match found {

@@ -75,3 +75,26 @@ fn skip_spaces(bytes: &[u8]) -> &[u8] {
     let spaces = bytes.iter().take_while(|byte| **byte == b' ').count();
     &bytes[spaces..]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_times_of_go_yamls_four_layouts_are_timestamps() {
+        for text in [
+            "2001-01-01",
+            "2001-1-2",
+            "2001-1-2 3:4:5",
+            "2001-12-14t21:59:43.10-05:00",
+            "2024-02-29T23:59:59Z",
+        ] {
+            assert!(is_timestamp(text), "{text}");
+        }
+        for text in
+            ["2001-02-29", "2001-13-01", "201-01-01", "2001-01-01T", "2001-01-01 1:2", "2001-01-01T25:00:00Z"]
+        {
+            assert!(!is_timestamp(text), "{text}");
+        }
+    }
+}

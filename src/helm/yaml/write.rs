@@ -1,6 +1,7 @@
 //! `toYaml` and `toYamlPretty`.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 
 use base64::Engine;
 use serde_json::Value as Json;
@@ -8,7 +9,7 @@ use serde_json::Value as Json;
 use super::emit::{Dialect, Emitter, natural_sort};
 use super::number::{format_float, parse_int, parse_uint};
 use super::{Mark, YamlError};
-use crate::helm::value::{ListType, Map, Value};
+use crate::helm::value::{List, ListType, Map, Value};
 
 /// Collections inside each other that are written; a map that holds itself ends here.
 const DEPTH: usize = 1000;
@@ -33,7 +34,7 @@ pub fn to_yaml_pretty(value: &Value) -> Result<String, YamlError> {
 /// JSON in the form that `toYaml` gives it. Control characters are escaped instead of refused.
 pub fn json_to_yaml(value: &Json) -> String {
     let mut emitter = Emitter::new(Dialect::V2);
-    write_json(&mut emitter, value);
+    let Ok(()) = write_json(&mut emitter, value);
     emitter.finish()
 }
 
@@ -42,17 +43,16 @@ fn write_value(emitter: &mut Emitter, value: &Value, depth: usize) -> Result<(),
         return Err(too_deep());
     };
     match value {
-        Value::Nil | Value::NoValue => emitter.word("null"),
+        Value::Nil | Value::NoValue | Value::List(List { nil: true, .. }) => emitter.word("null"),
         Value::Bool(true) => emitter.word("true"),
         Value::Bool(false) => emitter.word("false"),
         Value::Int(value) | Value::Int64(value) => emitter.word(&value.to_string()),
-        Value::Float(value) => emitter.word(&json_number(*value)?),
-        Value::Str(text) => emitter.text(&through_json(text)?),
         Value::Uint(value) => emitter.word(&value.to_string()),
         Value::Byte(value) => emitter.word(&value.to_string()),
-        Value::List(list) if list.nil => emitter.word("null"),
-        Value::List(list) if list.list_type == ListType::Byte => {
-            let bytes: Vec<u8> = list.items.iter().filter_map(|item| byte(&item.value)).collect();
+        Value::Float(value) => emitter.word(&json_number(*value)?),
+        Value::Str(text) => emitter.text(&through_json(text)?),
+        Value::List(List { list_type: ListType::Byte, items, .. }) => {
+            let bytes: Vec<u8> = items.iter().filter_map(|item| byte(&item.value)).collect();
             emitter.text(&base64::engine::general_purpose::STANDARD.encode(bytes));
         }
         Value::List(list) => {
@@ -99,46 +99,29 @@ fn write_pretty(emitter: &mut Emitter, value: &Value, depth: usize) -> Result<()
     Ok(())
 }
 
-fn write_json(emitter: &mut Emitter, value: &Json) {
-    // Nothing fails here: JSON has no infinite numbers and serde_json bounds the depth of what it reads.
-    let written: Result<(), std::convert::Infallible> = match value {
-        Json::Null => {
-            emitter.word("null");
-            Ok(())
-        }
-        Json::Bool(value) => {
-            emitter.word(if *value { "true" } else { "false" });
-            Ok(())
-        }
-        Json::Number(number) => {
-            let _: () = match (number.as_i64(), number.as_u64(), number.as_f64()) {
-                (Some(value), ..) => emitter.word(&value.to_string()),
-                (_, Some(value), _) => emitter.word(&value.to_string()),
-                (_, _, value) => {
-                    emitter.word(&value.and_then(|value| json_number(value).ok()).unwrap_or_default());
-                }
-            };
-            Ok(())
-        }
-        Json::String(text) => {
-            emitter.text(text);
-            Ok(())
-        }
-        Json::Array(items) => emitter.sequence(items.iter(), |emitter, item| {
-            write_json(emitter, item);
-            Ok(())
-        }),
+fn write_json(emitter: &mut Emitter, value: &Json) -> Result<(), Infallible> {
+    match value {
+        Json::Null => emitter.word("null"),
+        Json::Bool(true) => emitter.word("true"),
+        Json::Bool(false) => emitter.word("false"),
+        Json::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(value), ..) => emitter.word(&value.to_string()),
+            (_, Some(value), _) => emitter.word(&value.to_string()),
+            // JSON has no infinite numbers.
+            (_, _, value) => {
+                emitter.word(&value.and_then(|value| json_number(value).ok()).unwrap_or_default());
+            }
+        },
+        Json::String(text) => emitter.text(text),
+        Json::Array(items) => return emitter.sequence(items.iter(), write_json),
         Json::Object(map) => {
             let mut entries: Vec<(&str, &Json)> =
                 map.iter().map(|(key, value)| (key.as_str(), value)).collect();
             natural_sort(&mut entries, Dialect::V2);
-            emitter.mapping(entries.into_iter(), |emitter, value| {
-                write_json(emitter, value);
-                Ok(())
-            })
+            return emitter.mapping(entries.into_iter(), write_json);
         }
-    };
-    let Ok(()) = written;
+    }
+    Ok(())
 }
 
 fn with_entries<T>(map: &Map, dialect: Dialect, write: impl FnOnce(&[(&str, &Value)]) -> T) -> T {
@@ -238,4 +221,51 @@ fn check_key(key: &str) -> Result<(), YamlError> {
         return Err(YamlError::decode("did not find expected ',' or '}'", Mark::default()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::helm::value::OriginId;
+    use crate::helm::yaml::{YamlLimits, parse};
+
+    fn value(text: &str) -> Value {
+        parse(text, &YamlLimits::default()).unwrap().to_value(&mut |_| OriginId::default())
+    }
+
+    #[test]
+    fn values_are_written_as_helm_does() {
+        let value = value("{b: [1000000, yes, 'yes', {c: ~}], a: \"x\\ny\\n\", e: {}, f: []}");
+        let expected = "a: |\n  x\n  y\nb:\n- 1000000\n- true\n- \"yes\"\n- c: null\ne: {}\nf: []\n";
+        assert_eq!(to_yaml(&value).unwrap(), expected);
+        let pretty = "a: |\n  x\n  y\nb:\n  - 1e+06\n  - true\n  - \"yes\"\n  - c: null\ne: {}\nf: []\n";
+        assert_eq!(to_yaml_pretty(&value).unwrap(), pretty);
+    }
+
+    #[test]
+    fn a_map_that_holds_itself_is_refused() {
+        let map = Map::new();
+        map.insert("self", map.clone());
+        assert!(
+            to_yaml(&Value::Map(map.clone())).unwrap_err().message.contains("more than 1000 collections")
+        );
+        map.remove("self");
+    }
+
+    #[test]
+    fn what_json_cannot_carry_is_refused_by_to_yaml_and_escaped_elsewhere() {
+        let value = Value::str("a\u{7f}b");
+        assert_eq!(to_yaml(&value).unwrap_err().message, "yaml: control characters are not allowed");
+        assert_eq!(json_to_yaml(&serde_json::json!("a\u{7f}b")), "\"a\\x7Fb\"\n");
+        let error = to_yaml(&Value::Float(f64::NAN)).unwrap_err().message;
+        assert_eq!(error, "error marshaling into JSON: json: unsupported value: NaN");
+    }
+
+    #[test]
+    fn json_keeps_its_integers() {
+        let json =
+            serde_json::json!({"big": 9_007_199_254_740_993_u64, "max": u64::MAX, "half": 0.5, "exp": 1e21});
+        let text = "big: 9007199254740993\nexp: 1e+21\nhalf: 0.5\nmax: 18446744073709551615\n";
+        assert_eq!(json_to_yaml(&json), text);
+    }
 }

@@ -20,7 +20,7 @@ pub(super) enum Dialect {
     V3,
 }
 
-/// Columns after which plain and quoted texts are folded.
+/// Columns after which v2 folds plain and quoted texts; v3 does not fold.
 const BEST_WIDTH: usize = 80;
 /// Bytes of the longest key that is written without `? `.
 const SIMPLE_KEY: usize = 128;
@@ -76,7 +76,7 @@ impl Emitter {
     /// A text, in the style that go-yaml's encoder and emitter agree on.
     pub(super) fn text(&mut self, text: &str) {
         let analysis = Analysis::of(text, self.dialect);
-        self.write_text(text, &analysis, false);
+        self.write_text(text, analysis, false);
     }
 
     /// A sequence; `emit` writes each item.
@@ -129,17 +129,17 @@ impl Emitter {
     fn key(&mut self, key: &str) {
         let analysis = Analysis::of(key, self.dialect);
         if !analysis.multiline && key.len() <= SIMPLE_KEY {
-            self.write_text(key, &analysis, true);
+            self.write_text(key, analysis, true);
             self.write_indicator(":", false, false, false);
         } else {
             self.write_indicator("?", true, false, true);
-            self.write_text(key, &analysis, false);
+            self.write_text(key, analysis, false);
             self.write_indent();
             self.write_indicator(":", true, false, true);
         }
     }
 
-    fn write_text(&mut self, text: &str, analysis: &Analysis, simple_key: bool) {
+    fn write_text(&mut self, text: &str, analysis: Analysis, simple_key: bool) {
         let style = self.style(text, analysis, simple_key);
         self.indented(|emitter| match style {
             Style::Plain => emitter.write_plain(text, !simple_key),
@@ -149,7 +149,7 @@ impl Emitter {
         });
     }
 
-    fn style(&self, text: &str, analysis: &Analysis, simple_key: bool) -> Style {
+    fn style(&self, text: &str, analysis: Analysis, simple_key: bool) -> Style {
         if text.contains('\n') {
             return if analysis.block_allowed && !simple_key { Style::Literal } else { Style::DoubleQuoted };
         }
@@ -220,6 +220,10 @@ impl Emitter {
         self.indention = self.indention && is_indention;
     }
 
+    fn is_beyond_width(&self) -> bool {
+        self.dialect == Dialect::V2 && self.column > BEST_WIDTH
+    }
+
     fn put(&mut self, c: char) {
         self.out.push(c);
         self.column += 1;
@@ -246,8 +250,7 @@ fn is_base_60(text: &str) -> bool {
     let mut places = places.split(':');
     places.next().is_some_and(|first| first.chars().all(digit_or_underscore))
         && places.all(|place| match place.as_bytes() {
-            [ones] => ones.is_ascii_digit(),
-            [b'0'..=b'5', ones] => ones.is_ascii_digit(),
+            [ones] | [b'0'..=b'5', ones] => ones.is_ascii_digit(),
             _ => false,
         })
 }

@@ -79,3 +79,38 @@ fn number(text: &str, leading: i64) -> (i64, usize) {
 fn is_letter(c: char) -> bool {
     if c.is_ascii() { c.is_ascii_alphabetic() } else { c.is_alphabetic() && !c.is_numeric() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(keys: &[&'static str], dialect: Dialect) -> Vec<&'static str> {
+        let mut entries: Vec<(&str, ())> = keys.iter().map(|key| (*key, ())).collect();
+        natural_sort(&mut entries, dialect);
+        let order: Vec<&str> = entries.into_iter().map(|(key, ())| key).collect();
+        keys.iter().for_each(|key| assert!(order.contains(key)));
+        order.iter().map(|key| *keys.iter().find(|known| *known == key).unwrap()).collect()
+    }
+
+    #[test]
+    fn numbers_in_keys_count_as_numbers_and_signs_come_before_letters() {
+        assert_eq!(
+            sorted(&["a10", "b", "a2", "A", "_", "1"], Dialect::V2),
+            ["_", "1", "A", "a2", "a10", "b"]
+        );
+        assert_eq!(sorted(&["a1b", "a10"], Dialect::V2), ["a10", "a1b"]);
+        assert_eq!(sorted(&["a1b", "a10"], Dialect::V3), ["a1b", "a10"]);
+    }
+
+    #[test]
+    fn keys_whose_order_is_a_circle_are_all_kept() {
+        let keys: Vec<String> =
+            (0..200).map(|at| ["a10", "a1b", "a2"][at % 3].to_owned() + &at.to_string()).collect();
+        let mut entries: Vec<(&str, usize)> =
+            keys.iter().enumerate().map(|(at, key)| (key.as_str(), at)).collect();
+        natural_sort(&mut entries, Dialect::V2);
+        let mut found: Vec<usize> = entries.into_iter().map(|(_, at)| at).collect();
+        found.sort_unstable();
+        assert_eq!(found, (0..200).collect::<Vec<_>>());
+    }
+}

@@ -3,15 +3,15 @@
 use std::fmt::Write;
 
 use super::analysis::{is_break, is_printable};
-use super::{BEST_WIDTH, Emitter, INDENT};
+use super::{BEST_WIDTH, Dialect, Emitter, INDENT};
 
 impl Emitter {
     pub(super) fn write_plain(&mut self, text: &str, allow_breaks: bool) {
         if !self.whitespace {
             self.put(' ');
         }
-        if allow_breaks && self.column + text.len() > BEST_WIDTH {
-            self.write_folded(text, |_, _, _| true, super::Emitter::put);
+        if allow_breaks && self.dialect == Dialect::V2 && self.column + text.len() > BEST_WIDTH {
+            self.write_folded(text, |_| true, Self::put);
         } else {
             self.out.push_str(text);
             self.column += text.chars().count();
@@ -26,7 +26,7 @@ impl Emitter {
         let last = text.len() - text.chars().next_back().map_or(0, char::len_utf8);
         self.write_folded(
             text,
-            |at, _, _| allow_breaks && at > 0 && at < last,
+            |at| allow_breaks && at > 0 && at < last,
             |emitter, c| {
                 if is_break(c) {
                     if !breaks && c == '\n' {
@@ -59,14 +59,14 @@ impl Emitter {
     fn write_folded(
         &mut self,
         text: &str,
-        may_fold: impl Fn(usize, &str, char) -> bool,
+        may_fold: impl Fn(usize) -> bool,
         mut put: impl FnMut(&mut Self, char),
     ) {
         let mut after_space = false;
         for (at, c) in text.char_indices() {
             if c == ' ' {
                 let lonely = !after_space && !text[at + 1..].starts_with(' ');
-                if lonely && self.column > BEST_WIDTH && may_fold(at, text, c) {
+                if lonely && self.is_beyond_width() && may_fold(at) {
                     self.write_indent();
                 } else {
                     put(self, c);
@@ -91,7 +91,7 @@ impl Emitter {
                 self.write_escape(c);
                 after_space = false;
             } else if c == ' ' {
-                if allow_breaks && !after_space && self.column > BEST_WIDTH && at > 0 && at < last {
+                if allow_breaks && !after_space && self.is_beyond_width() && at > 0 && at < last {
                     self.write_indent();
                     if text[at + 1..].starts_with(' ') {
                         self.put('\\');
