@@ -247,8 +247,9 @@ impl<'a> Reader<'a> {
             self.fail(format_args!("anchor '{name}' value contains itself"), mark);
             return Ok(Node { content: Content::Null, mark });
         };
-        // The copy is made only where it fits.
-        let copy = (self.nodes.saturating_add(nodes) <= self.limits.nodes).then(|| node.content.clone());
+        // The copy is made only where it fits and will be used.
+        let fits = self.decode_error.is_none() && self.nodes.saturating_add(nodes) <= self.limits.nodes;
+        let copy = fits.then(|| node.content.clone());
         self.operate(operations, operations, mark);
         self.count(nodes, mark)?;
         Ok(Node { content: copy.unwrap_or(Content::Null), mark })
