@@ -159,7 +159,8 @@ run_cluster() {
 # The demo in a state of its own, with the program that the tests were built with.
 run_demo() {
     need_rust
-    step 'build the program' cargo build --locked --bin mooring
+    # Building a test builds the program too, with the same features of the same crates.
+    step 'build the program' cargo test --locked --test cluster --no-run
     if [[ -n $builder ]]; then step 'build the control plane' finish_building; fi
     demo_state=$(mktemp -d)
     MOORING_STATE=$demo_state MOORING_BIN=$CARGO_TARGET_DIR/debug/mooring step 'the story' bootstrap/local.sh --demo

@@ -44,6 +44,8 @@ pub enum Finished {
     StatusWritten(Result<(), ApiError>),
     /// The cluster said what it serves.
     Discovered(Result<Offer, ApiError>),
+    /// The runs that did not happen.
+    Schedules(Result<Vec<(ObjectKey, crate::schedule::MissedRun)>, ApiError>),
     /// Nothing to report.
     Nothing,
 }
@@ -139,6 +141,7 @@ impl Agent {
             Finished::Saved(component, result) => self.on_saved(component, result),
             Finished::StatusWritten(result) => self.on_status_written(result),
             Finished::Discovered(result) => self.on_discovered(result),
+            Finished::Schedules(result) => self.on_schedules(result),
             Finished::Nothing => {}
         }
     }

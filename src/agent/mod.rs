@@ -113,6 +113,8 @@ struct Agent {
     /// What was said of each component that cannot be rendered: each fault is said once.
     said: BTreeMap<Arc<str>, String>,
     discovering: bool,
+    /// Runs due before are judged; `None` until the first look.
+    runs_judged_until: Option<jiff::Timestamp>,
 }
 
 impl Agent {

@@ -241,9 +241,10 @@ impl Agent {
         let result = if troubles.is_empty() { "success" } else { "partial" };
         self.metrics.reconciled(result, took, jiff::Timestamp::now());
         self.metrics.set_revision(&goal.revision.branch, &goal.revision.id);
-        if self.status.first {
-            self.status.first = false;
-            self.later(Duration::from_secs(1), Timer::MissedRuns);
+        if std::mem::take(&mut self.status.first) {
+            self.look_for_missed_runs();
+        } else {
+            self.note_next_runs();
         }
     }
 }

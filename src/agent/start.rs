@@ -266,6 +266,7 @@ async fn keep(
         outcome: None,
         said: BTreeMap::new(),
         discovering: false,
+        runs_judged_until: None,
     };
     let (sender, revisions) = mpsc::channel(4);
     let end_of_source = cancel.child_token();

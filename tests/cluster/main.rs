@@ -13,6 +13,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::unused_self,
     missing_docs,
     reason = "a test that cannot go on fails"
 )]

@@ -97,7 +97,7 @@ fn errors_429_and_500_are_retried() {
     // Each second request fails, reads and watches too.
     scene.proxy().rule(move |_, path| {
         let n = count.fetch_add(1, Ordering::Relaxed);
-        if n % 2 == 0 && !path.contains("/leases") {
+        if n.is_multiple_of(2) && !path.contains("/leases") {
             Verdict::Answer(errors[n / 2 % 4])
         } else {
             Verdict::Forward
