@@ -10,16 +10,26 @@ mod tables;
 
 use std::fmt::Write as _;
 
-/// Runs all cases of a kind and tells all failures at once.
+/// Runs all cases of a kind and tells all failures at once. A case that is known to differ must go on to differ: so
+/// the list of those never says more than is true.
 fn run_all(extension: &str, run: impl Fn(&str) -> Vec<cases::Outcome>) {
+    let known = cases::known_to_differ();
     let mut report = String::new();
     let (mut total, mut failed) = (0, 0);
     for file in cases::files(extension) {
         for outcome in run(&file.text) {
             total += 1;
-            if let Err(difference) = outcome.result {
-                failed += 1;
-                let _ = writeln!(report, "{}: {}\n{difference}", file.name, outcome.name);
+            let name = format!("{}: {}", file.name, outcome.name);
+            match (outcome.result, known.contains(&name)) {
+                (Ok(()), false) | (Err(_), true) => {}
+                (Ok(()), true) => {
+                    failed += 1;
+                    let _ = writeln!(report, "{name}\nis like Helm's now: take it out of known.txt\n");
+                }
+                (Err(difference), false) => {
+                    failed += 1;
+                    let _ = writeln!(report, "{name}\n{difference}");
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use std::fs;
 
 use base64::Engine as _;
 use clap::{Args as _, Command, FromArgMatches as _};
-use mooring::cli::template::{TemplateArgs, print};
+use mooring::cli::template::{Printed, TemplateArgs, flag_error, print};
 
 use crate::cases::{Outcome, compare};
 
@@ -58,9 +58,13 @@ fn check(entries: &BTreeMap<String, String>) -> Result<(), String> {
     }
     let arguments = entries.get("arguments").map_or("demo\nchart\n", String::as_str);
     let command = TemplateArgs::augment_args(Command::new("template").no_binary_name(true));
-    let matches = command.try_get_matches_from(arguments.lines()).map_err(|error| error.to_string())?;
-    let arguments = TemplateArgs::from_arg_matches(&matches).map_err(|error| error.to_string())?;
-    let printed = print(&arguments, folder.path());
+    let printed = match command.try_get_matches_from(arguments.lines()) {
+        Ok(matches) => {
+            let arguments = TemplateArgs::from_arg_matches(&matches).map_err(|error| error.to_string())?;
+            print(&arguments, folder.path())
+        }
+        Err(error) => Printed { error: Some(flag_error(&error)), ..Printed::default() },
+    };
 
     let work = folder.path().to_string_lossy().into_owned();
     let expected = |name: &str| entries.get(name).map(String::as_str).unwrap_or_default();

@@ -64,7 +64,7 @@ pub fn run(text: &str) -> Vec<Outcome> {
 }
 
 fn sections(lines: &[&str]) -> BTreeMap<String, String> {
-    const NAMES: [&str; 5] = ["helpers", "values", "shape", "expected", "error"];
+    const NAMES: [&str; 6] = ["helpers", "values", "schema", "shape", "expected", "error"];
     let mut sections: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut current = "template";
     for line in lines {
@@ -87,6 +87,7 @@ fn check(sections: &BTreeMap<String, String>) -> Result<(), String> {
     add("Chart.yaml", "apiVersion: v2\nname: case\nversion: 1.0.0\n");
     for (section, path) in [
         ("values", "values.yaml"),
+        ("schema", "values.schema.json"),
         ("helpers", "templates/_helpers.tpl"),
         ("template", "templates/NOTES.txt"),
     ] {

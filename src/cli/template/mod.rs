@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::helm::go::quote::quote;
 use crate::helm::limits::Limits;
 use crate::helm::template::{ExecEnv, HelmVersion, TemplateSet};
 use crate::helm::value::Value;
@@ -101,6 +103,27 @@ pub struct TemplateArgs {
     /// Accepted for helm's sake: a name is always there
     #[arg(short, long, hide = true)]
     generate_name: bool,
+}
+
+/// What helm says of arguments that cannot be understood.
+pub fn flag_error(error: &clap::Error) -> String {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let flag = context(ContextKind::InvalidArg);
+    match error.kind() {
+        ErrorKind::UnknownArgument if flag.starts_with("--") => {
+            format!("unknown flag: {}", flag.split('=').next().unwrap_or_default())
+        }
+        ErrorKind::UnknownArgument => {
+            format!("unknown shorthand flag: '{}' in {flag}", flag.trim_start_matches('-'))
+        }
+        ErrorKind::InvalidValue if context(ContextKind::InvalidValue).is_empty() => {
+            format!("flag needs an argument: {}", flag.split(' ').next().unwrap_or_default())
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// What a run gives: the text for standard output, which is there in part even where it failed, and why it failed.
@@ -197,8 +220,10 @@ fn name_and_chart(
     now: jiff::Timestamp,
 ) -> Result<(String, String), String> {
     match args.names.as_slice() {
-        [] => Err("\"helm template\" requires at least 1 argument\n\nUsage:  mooring template [NAME] [CHART] [flags]"
-            .to_owned()),
+        [] => Err(
+            "\"helm template\" requires at least 1 argument\n\nUsage:  helm template [NAME] [CHART] [flags]"
+                .to_owned(),
+        ),
         [chart] => {
             let name = match args.name_template.as_deref() {
                 None | Some("") => "release-name".to_owned(),
@@ -236,7 +261,14 @@ fn locate(reference: &str, folder: &Path) -> Result<PathBuf, String> {
             "{reference}: charts are not fetched from elsewhere: pull it first, and name the folder or the .tgz file"
         ));
     }
-    Err(format!("path {reference:?} not found"))
+    if Path::new(reference).is_absolute() || reference.starts_with('.') {
+        return Err(format!("path {} not found", quote(reference)));
+    }
+    // Helm would look among its repositories now; this is what it says where there is none.
+    Err(match reference.split_once('/') {
+        Some((repository, _)) => format!("repo {repository} not found"),
+        None => format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {reference}"),
+    })
 }
 
 fn load(path: &Path) -> Result<Chart, String> {

@@ -63,7 +63,8 @@ fn write(call: &mut Call<'_, '_>, strict: bool) -> GoResult<Value> {
 
 fn read(call: &mut Call<'_, '_>) -> Result<Value, String> {
     let limits = YamlLimits::default();
-    let node = yaml::parse(call.text(0), &limits).map_err(|error| error.to_string())?;
+    let node = yaml::parse(call.text(0), &limits)
+        .map_err(|error| format!("error converting YAML to JSON: {error}"))?;
     let spans = match (&call.exec.trace, call.value(0)) {
         (Some(trace), Value::Str(text)) => trace.spans_of(text),
         _ => None,

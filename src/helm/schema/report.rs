@@ -1,81 +1,13 @@
-//! `values.schema.json`: whether a chart's values are what the chart wants, with the text of the library that Helm uses
-//! (santhosh-tekuri/jsonschema) for what is not.
+//! The text of santhosh-tekuri/jsonschema, the library that Helm uses, for the errors of the one that is used here.
 
+use std::fmt::Write as _;
+
+use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
-use jsonschema::{Retrieve, Uri, ValidationError};
-use serde_json::{Number, Value as Json};
+use serde_json::Value as Json;
 
-use super::dependencies::Release;
-use super::go::quote::quote as go_quote;
-use super::value::{Map, Value};
-use super::yaml::format_float;
-
-/// How many mistakes of one chart are told.
-const MAX_MISTAKES: usize = 100;
-
-/// Checks the values of a chart and of all charts below it. The error's text is Helm's.
-pub(super) fn validate(chart: &Release<'_>, values: &Map) -> Result<(), String> {
-    let mut report = String::new();
-    check(chart, values, &mut report);
-    if report.is_empty() { Ok(()) } else { Err(report) }
-}
-
-fn check(chart: &Release<'_>, values: &Map, report: &mut String) {
-    if let Some(schema) = &chart.chart.schema
-        && let Err(mistakes) = check_one(values, schema)
-    {
-        report.push_str(&chart.name);
-        report.push_str(":\n");
-        report.push_str(&mistakes);
-    }
-    for subchart in &chart.dependencies {
-        match values.get(&subchart.name) {
-            None | Some(Value::Nil | Value::NoValue) => {}
-            Some(Value::Map(values)) => check(subchart, &values, report),
-            Some(other) => {
-                report.push_str(&format!(
-                    "{}:\ninvalid type for values: expected object (map), got {}\n",
-                    subchart.name,
-                    other.type_name()
-                ));
-            }
-        }
-    }
-}
-
-fn check_one(values: &Map, schema: &[u8]) -> Result<(), String> {
-    let schema: Json = serde_json::from_slice(schema).map_err(|error| error.to_string())?;
-    let validator = jsonschema::options()
-        .with_retriever(Nowhere)
-        .build(&schema)
-        .map_err(|error| format!("{}\n", first_line(&error.to_string())))?;
-    let values = to_json(&Value::Map(values.clone()), 0);
-    if validator.is_valid(&values) {
-        return Ok(());
-    }
-    let mut text = String::new();
-    let errors: Vec<_> = validator.iter_errors(&values).take(MAX_MISTAKES).collect();
-    show(&errors, 0, &mut text);
-    text.push('\n');
-    Err(text)
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
-}
-
-/// Rendering is pure: a schema that refers to another place cannot have it.
-struct Nowhere;
-
-impl Retrieve for Nowhere {
-    fn retrieve(&self, uri: &Uri<String>) -> Result<Json, Box<dyn std::error::Error + Send + Sync>> {
-        if uri.scheme().as_str() == "urn" {
-            // As Helm does with what it cannot resolve.
-            return Ok(Json::Bool(true));
-        }
-        Err(format!("{uri} is not in the chart: put the schema into values.schema.json itself").into())
-    }
-}
+use crate::helm::go::quote::quote as go_quote;
+use crate::helm::yaml::format_float;
 
 /// A mistake with the steps from schema to schema that lead to it.
 struct Mistake<'e, 'v> {
@@ -119,6 +51,11 @@ impl<'e, 'v> Mistake<'e, 'v> {
         }
         Self { error, steps, place }
     }
+
+    /// The first parts of its place.
+    fn above(&self, parts: usize) -> &[String] {
+        &self.place[..parts.min(self.place.len())]
+    }
 }
 
 /// The parts of a JSON pointer.
@@ -126,39 +63,107 @@ fn pointer(text: &str) -> Vec<String> {
     text.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect()
 }
 
-/// All mistakes of a schema, one a line, those of a schema inside of it together.
-fn show(errors: &[ValidationError<'_>], indent: usize, text: &mut String) {
-    let mistakes: Vec<Mistake<'_, '_>> = errors.iter().map(Mistake::of).collect();
-    show_all(&mistakes.iter().collect::<Vec<_>>(), 0, 0, indent, text);
+/// The text of a report, one mistake a line, those of a schema inside of another together.
+pub(super) struct Report<'s> {
+    schema: &'s Json,
+    text: String,
 }
 
-/// The mistakes of one schema, `depth` steps and `parts` parts of the value from where they are counted.
-fn show_all(mistakes: &[&Mistake<'_, '_>], depth: usize, parts: usize, indent: usize, text: &mut String) {
-    for group in groups(mistakes, depth) {
-        let first = group[0];
-        match first.steps.get(depth) {
-            None => show_leaf(&group, indent, text),
-            Some(step) if step.keyword.starts_with("allOf/") => {
-                line(text, indent, &first.place[..parts], "'allOf' failed");
-                for branch in by_step(&group, depth) {
-                    show_inner(&branch, depth + 1, parts, indent + 1, text);
+impl<'s> Report<'s> {
+    /// What errors of this schema say.
+    pub(super) fn of(schema: &'s Json, errors: &[ValidationError<'_>]) -> String {
+        let mut report = Self { schema, text: String::new() };
+        let mistakes: Vec<Mistake<'_, '_>> = errors.iter().map(Mistake::of).collect();
+        report.all(&mistakes.iter().collect::<Vec<_>>(), 0, 0, 0);
+        report.text
+    }
+
+    /// The mistakes of one schema, `depth` steps and `parts` parts of the value from where they are counted.
+    fn all(&mut self, mistakes: &[&Mistake<'_, '_>], depth: usize, parts: usize, indent: usize) {
+        for group in groups(mistakes, depth) {
+            let first = group[0];
+            match first.steps.get(depth) {
+                None => self.leaf(&group, indent),
+                Some(step) if step.keyword.starts_with("allOf/") => {
+                    self.line(indent, first.above(parts), "'allOf' failed");
+                    for branch in by_step(&group, depth) {
+                        self.inner(&branch, depth + 1, parts, indent + 1);
+                    }
                 }
-            }
-            Some(step) => {
-                show_inner(&group, depth + 1, parts + usize::from(step.part.is_some()), indent, text);
+                Some(step) => self.inner(&group, depth + 1, parts + usize::from(step.part.is_some()), indent),
             }
         }
     }
-}
 
-/// The mistakes of a schema inside of another: one stands for itself, several get a line above them.
-fn show_inner(group: &[&Mistake<'_, '_>], depth: usize, parts: usize, indent: usize, text: &mut String) {
-    if groups(group, depth).len() == 1 {
-        return show_all(group, depth, parts, indent, text);
+    /// The mistakes of a schema inside of another: one stands for itself, several get a line above them.
+    fn inner(&mut self, group: &[&Mistake<'_, '_>], depth: usize, parts: usize, indent: usize) {
+        if groups(group, depth).len() == 1 {
+            return self.all(group, depth, parts, indent);
+        }
+        if let Some(first) = group.first() {
+            self.line(indent, first.above(parts), "validation failed");
+            self.all(group, depth, parts, indent + 1);
+        }
     }
-    let place = &group[0].place;
-    line(text, indent, &place[..parts.min(place.len())], "validation failed");
-    show_all(group, depth, parts, indent + 1, text);
+
+    fn leaf(&mut self, group: &[&Mistake<'_, '_>], indent: usize) {
+        let first = group[0];
+        let what = match first.error.kind() {
+            Kind::Required { .. } => self.missing(group),
+            _ => describe(first.error),
+        };
+        self.line(indent, &first.place, &what);
+        if let Kind::PropertyNames { error } = first.error.kind() {
+            self.line(indent + 1, &[], &describe(error));
+        }
+        if let Kind::AnyOf { context } | Kind::OneOfNotValid { context } = first.error.kind() {
+            for branch in context {
+                let mistakes: Vec<Mistake<'_, '_>> =
+                    branch.iter().map(|error| within(error, first)).collect();
+                self.inner(&mistakes.iter().collect::<Vec<_>>(), 0, first.place.len(), indent + 1);
+            }
+        }
+    }
+
+    /// What `required` says, or, where another property asks for these, `dependentRequired`.
+    fn missing(&self, group: &[&Mistake<'_, '_>]) -> String {
+        let names: Vec<&str> = group
+            .iter()
+            .filter_map(|mistake| match mistake.error.kind() {
+                Kind::Required { property } => property.as_str(),
+                _ => None,
+            })
+            .collect();
+        let quoted = names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ");
+        let error = group[0].error;
+        // The path ends before the property that asks: it is the one that is there and asks for the first name.
+        let path = error.schema_path().as_str();
+        let asks = |rules: &&Json, (property, _): &(&String, &Json)| {
+            let wanted = rules.get(property.as_str()).and_then(Json::as_array);
+            wanted.is_some_and(|wanted| wanted.iter().any(|name| name.as_str() == names.first().copied()))
+        };
+        let rules = (path.ends_with("/dependentRequired") || path.ends_with("/dependencies"))
+            .then(|| self.schema.pointer(path))
+            .flatten();
+        let instance = error.instance().as_object();
+        let asked_by = rules.zip(instance).and_then(|(rules, instance)| {
+            instance.iter().find(|entry| asks(&rules, entry)).map(|(property, _)| property)
+        });
+        match asked_by {
+            Some(property) => format!("properties {quoted} required, if {} exists", quote(property)),
+            None if names.len() == 1 => format!("missing property {quoted}"),
+            None => format!("missing properties {quoted}"),
+        }
+    }
+
+    fn line(&mut self, indent: usize, place: &[String], what: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        let place: String =
+            place.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect();
+        let _ = write!(self.text, "{}- at {}: {what}", "  ".repeat(indent), quote(&place));
+    }
 }
 
 /// Mistakes that one line tells, or that lie in one schema further in.
@@ -197,46 +202,12 @@ fn gather<'m, 'e, 'v>(
     groups
 }
 
-fn show_leaf(group: &[&Mistake<'_, '_>], indent: usize, text: &mut String) {
-    let first = group[0];
-    let missing: Vec<String> = group
-        .iter()
-        .filter_map(|mistake| match mistake.error.kind() {
-            Kind::Required { property } => Some(quote(property.as_str().unwrap_or_default())),
-            _ => None,
-        })
-        .collect();
-    let what = if missing.len() > 1 {
-        format!("missing properties {}", missing.join(", "))
-    } else {
-        describe(first.error)
-    };
-    line(text, indent, &first.place, &what);
-    if let Kind::AnyOf { context } | Kind::OneOfNotValid { context } = first.error.kind() {
-        for branch in context {
-            let mistakes: Vec<Mistake<'_, '_>> = branch.iter().map(|error| within(error, first)).collect();
-            let mistakes: Vec<&Mistake<'_, '_>> = mistakes.iter().collect();
-            show_inner(&mistakes, 0, first.place.len(), indent + 1, text);
-        }
-    }
-}
-
 /// A mistake below an `anyOf` or `oneOf`, its steps counted from the branch on.
 fn within<'e, 'v>(error: &'e ValidationError<'v>, outer: &Mistake<'_, '_>) -> Mistake<'e, 'v> {
     let mut mistake = Mistake::of(error);
     let above = outer.steps.len() + 1;
     mistake.steps.drain(..above.min(mistake.steps.len()));
     mistake
-}
-
-fn line(text: &mut String, indent: usize, place: &[String], what: &str) {
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    let place: String =
-        place.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect();
-    text.push_str(&"  ".repeat(indent));
-    text.push_str(&format!("- at {}: {what}", quote(&place)));
 }
 
 fn describe(error: &ValidationError<'_>) -> String {
@@ -250,9 +221,6 @@ fn describe(error: &ValidationError<'_>) -> String {
             };
             wanted.sort_by_key(|wanted| ORDER.iter().position(|known| known == wanted));
             format!("got {}, want {}", type_of(got), wanted.join(" or "))
-        }
-        Kind::Required { property } => {
-            format!("missing property {}", quote(property.as_str().unwrap_or_default()))
         }
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
             let names: Vec<String> = unexpected.iter().map(|name| quote(name)).collect();
@@ -395,38 +363,4 @@ fn display(value: &Json) -> String {
 fn quote(text: &str) -> String {
     let quoted = go_quote(text).replace("\\\"", "\"").replace('\'', "\\'");
     format!("'{}'", quoted.get(1..quoted.len() - 1).unwrap_or_default())
-}
-
-/// Values as JSON; whole floats become integers, so that a schema's `integer` fits them.
-fn to_json(value: &Value, depth: usize) -> Json {
-    if depth > 500 {
-        return Json::Null;
-    }
-    match value {
-        Value::Nil | Value::NoValue => Json::Null,
-        Value::Bool(value) => Json::Bool(*value),
-        Value::Int(value) | Value::Int64(value) => Json::from(*value),
-        Value::Uint(value) => Json::from(*value),
-        Value::Byte(value) => Json::from(*value),
-        Value::Float(value) => float(*value),
-        Value::Str(text) => Json::from(&**text),
-        Value::List(list) => list.values().map(|item| to_json(item, depth + 1)).collect(),
-        Value::Map(map) => {
-            let fields = map.snapshot().into_iter();
-            Json::Object(
-                fields.map(|(key, entry)| (key.to_string(), to_json(&entry.value, depth + 1))).collect(),
-            )
-        }
-        Value::Object(object) => to_json(&object.json(), depth + 1),
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "only whole numbers that an i64 holds exactly are cast")]
-fn float(value: f64) -> Json {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() <= EXACT {
-        Json::from(value as i64)
-    } else {
-        Number::from_f64(value).map_or(Json::Null, Json::Number)
-    }
 }

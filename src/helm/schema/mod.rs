@@ -1,0 +1,130 @@
+//! `values.schema.json`: whether a chart's values are what the chart wants, with the text of the library that Helm uses
+//! (santhosh-tekuri/jsonschema) for what is not.
+
+mod report;
+
+use std::fmt::Write as _;
+
+use jsonschema::{Draft, Retrieve, Uri, ValidationError};
+use serde_json::{Number, Value as Json};
+
+use super::dependencies::Release;
+use super::value::{Map, Value};
+use report::Report;
+
+/// How many mistakes of one chart are told.
+const MAX_MISTAKES: usize = 100;
+
+/// Checks the values of a chart and of all charts below it. The error's text is Helm's.
+pub(super) fn validate(chart: &Release<'_>, values: &Map) -> Result<(), String> {
+    let mut report = String::new();
+    check(chart, values, &mut report);
+    if report.is_empty() { Ok(()) } else { Err(report) }
+}
+
+fn check(chart: &Release<'_>, values: &Map, report: &mut String) {
+    if let Some(schema) = &chart.chart.schema
+        && let Err(mistakes) = check_one(values, schema)
+    {
+        report.push_str(&chart.name);
+        report.push_str(":\n");
+        report.push_str(&mistakes);
+    }
+    for subchart in &chart.dependencies {
+        match values.get(&subchart.name) {
+            None | Some(Value::Nil | Value::NoValue) => {}
+            Some(Value::Map(values)) => check(subchart, &values, report),
+            Some(other) => {
+                let _ = writeln!(
+                    report,
+                    "{}:\ninvalid type for values: expected object (map), got {}",
+                    subchart.name,
+                    other.type_name()
+                );
+            }
+        }
+    }
+}
+
+fn check_one(values: &Map, schema: &[u8]) -> Result<(), String> {
+    let schema: Json = serde_json::from_slice(schema)
+        .map_err(|error| if error.is_eof() { "unexpected EOF".to_owned() } else { error.to_string() })?;
+    let validator = match jsonschema::options().with_retriever(Nowhere).build(&schema) {
+        Ok(validator) => validator,
+        Err(error) => return Err(schema_mistakes(&schema).unwrap_or_else(|| error.to_string())),
+    };
+    let values = to_json(&Value::Map(values.clone()), 0);
+    if validator.is_valid(&values) {
+        return Ok(());
+    }
+    let errors: Vec<_> = validator.iter_errors(&values).take(MAX_MISTAKES).collect();
+    Err(format!("{}\n", Report::of(&schema, &errors)))
+}
+
+/// What is wrong with a schema by the rules for schemas; `None` if nothing is.
+fn schema_mistakes(schema: &Json) -> Option<String> {
+    let (rules, validator) = match Draft::default().detect(schema) {
+        Draft::Draft4 => ("http://json-schema.org/draft-04/schema#", jsonschema::draft4::meta::validator()),
+        Draft::Draft6 => ("http://json-schema.org/draft-06/schema#", jsonschema::draft6::meta::validator()),
+        Draft::Draft7 => ("http://json-schema.org/draft-07/schema#", jsonschema::draft7::meta::validator()),
+        Draft::Draft201909 => {
+            ("https://json-schema.org/draft/2019-09/schema#", jsonschema::draft201909::meta::validator())
+        }
+        _ => ("https://json-schema.org/draft/2020-12/schema#", jsonschema::draft202012::meta::validator()),
+    };
+    let errors: Vec<_> = validator.iter_errors(schema).take(MAX_MISTAKES).collect();
+    (!errors.is_empty()).then(|| {
+        let mistakes = Report::of(&Json::Null, &errors);
+        format!(
+            "\"file:///values.schema.json#\" is not valid against metaschema: jsonschema validation failed with \
+             '{rules}'\n{mistakes}"
+        )
+    })
+}
+
+/// Rendering is pure: a schema that refers to another place cannot have it.
+struct Nowhere;
+
+impl Retrieve for Nowhere {
+    fn retrieve(&self, uri: &Uri<String>) -> Result<Json, Box<dyn std::error::Error + Send + Sync>> {
+        if uri.scheme().as_str() == "urn" {
+            // As Helm does with what it cannot resolve.
+            return Ok(Json::Bool(true));
+        }
+        Err(format!("{uri} is not in the chart: put the schema into values.schema.json itself").into())
+    }
+}
+
+/// Values as JSON; whole floats become integers, so that a schema's `integer` fits them.
+fn to_json(value: &Value, depth: usize) -> Json {
+    if depth > 500 {
+        return Json::Null;
+    }
+    match value {
+        Value::Nil | Value::NoValue => Json::Null,
+        Value::Bool(value) => Json::Bool(*value),
+        Value::Int(value) | Value::Int64(value) => Json::from(*value),
+        Value::Uint(value) => Json::from(*value),
+        Value::Byte(value) => Json::from(*value),
+        Value::Float(value) => float(*value),
+        Value::Str(text) => Json::from(&**text),
+        Value::List(list) => list.values().map(|item| to_json(item, depth + 1)).collect(),
+        Value::Map(map) => {
+            let fields = map.snapshot().into_iter();
+            Json::Object(
+                fields.map(|(key, entry)| (key.to_string(), to_json(&entry.value, depth + 1))).collect(),
+            )
+        }
+        Value::Object(object) => to_json(&object.json(), depth + 1),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "only whole numbers that an i64 holds exactly are cast")]
+fn float(value: f64) -> Json {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() <= EXACT {
+        Json::from(value as i64)
+    } else {
+        Number::from_f64(value).map_or(Json::Null, Json::Number)
+    }
+}
