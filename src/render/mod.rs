@@ -20,8 +20,7 @@ pub use origins::origins;
 use crate::environment::{Loaded, PRODUCERS};
 use crate::manifest::{Digest, FieldPath, Files, Manifest};
 
-/// The component that the environment's namespaces are; all others come after it.
-pub const NAMESPACES: &str = "namespaces";
+pub use crate::environment::NAMESPACES;
 
 /// What rendering works on.
 pub struct RenderContext<'a> {
