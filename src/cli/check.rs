@@ -8,13 +8,14 @@ use jiff::Timestamp;
 
 use super::paint;
 use crate::environment::{self, Loaded};
+use crate::helm::DEFAULT_API_VERSIONS;
 use crate::manifest::Files;
 use crate::render::{self, RenderCache, RenderContext};
 use crate::source::{ReadLimits, Source};
 
 const EXAMPLES: &str = "\
-Everything that is wrong is said at once, each with its file, line and column. No cluster is asked: charts see the
-Kubernetes version that is given here.
+Everything that is wrong is said at once, each with its file, line and column. No cluster is
+asked: charts see the Kubernetes version that is given here.
 
 Exit codes: 0 all right, 1 something is wrong.
 
@@ -98,11 +99,12 @@ fn check(files: &dyn Files, name: &str, kube_version: &str) -> Found {
 }
 
 fn render(files: &dyn Files, loaded: &Loaded, kube_version: &str) -> Found {
+    let api_versions = DEFAULT_API_VERSIONS.map(str::to_owned);
     let context = RenderContext {
         files,
         environment: loaded,
         kube_version,
-        api_versions: &[],
+        api_versions: &api_versions,
         cache: &RenderCache::new(CACHE_BYTES),
         now: Timestamp::now(),
         seed: [0; 32],
@@ -157,5 +159,16 @@ mod tests {
     fn the_schema_is_asked_for_alone() {
         assert!(parse(&["--schema"]).unwrap().schema);
         assert!(parse(&["--schema", "lakehouse"]).is_err());
+    }
+
+    #[test]
+    fn the_environments_of_this_repository_are_right() {
+        let source = Source::folder(env!("CARGO_MANIFEST_DIR"), ReadLimits::default());
+        let snapshot = crate::cli::runtime().unwrap().block_on(source.latest()).unwrap();
+        let names = environment::list(&*snapshot).unwrap();
+        assert!(names.contains(&"local".to_owned()), "{names:?}");
+        for name in names {
+            assert_eq!(check(&*snapshot, &name, KUBE_VERSION).problems, Vec::<String>::new(), "{name}");
+        }
     }
 }

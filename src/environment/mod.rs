@@ -21,9 +21,9 @@ mod tests;
 pub use error::{DependencyCycle, EnvironmentError, Place};
 pub use load::{Loaded, list, load};
 pub use order::order;
-pub use schema::{json_schema, structural_schema};
+pub use schema::json_schema;
 pub use spec::{
     Component, DATASETS, DriftPolicy, Environment, EnvironmentKind, EnvironmentSpec, EnvironmentVersion,
-    IgnoreRule, Metadata, PRODUCERS, Producer, PruneGuard, Resources,
+    IgnoreRule, Metadata, NAMESPACES, PRODUCERS, Producer, PruneGuard, Resources,
 };
 pub use status::{Condition, ConditionStatus, ConditionType, Counts, EnvironmentStatus, LastDrift, NextRun};

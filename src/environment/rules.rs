@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::names::{did_you_mean, excerpt, not_a_label};
 use super::order;
 use super::problems::Problems;
-use super::spec::PRODUCERS;
+use super::spec::{NAMESPACES, PRODUCERS};
 use super::{paths, producer_rules};
 use crate::helm::yaml::{Content, Mark, Node};
 use crate::manifest::{EntryKind, Files, PathPattern};
@@ -60,8 +60,10 @@ fn components(input: &Input<'_>, spec: &Node, problems: &mut Problems) {
     for (index, component) in components.iter().enumerate() {
         let at = format!("spec.components[{index}]");
         label(component.get("name"), &format!("{at}.name"), RELEASE_NAME, problems);
-        if let Some(node) = component.get("name").filter(|node| node.as_str() == Some(PRODUCERS)) {
-            let what = format!("{at}.name is `{PRODUCERS}`, the name of what spec.producers makes");
+        if let Some(node) = component.get("name")
+            && let Some(own) = [PRODUCERS, NAMESPACES].into_iter().find(|own| node.as_str() == Some(own))
+        {
+            let what = format!("{at}.name is `{own}`, the name of a component that Mooring makes itself");
             problems.add(node.mark, what, "choose another name".to_owned());
         }
         label(component.get("namespace"), &format!("{at}.namespace"), LABEL, problems);

@@ -9,6 +9,10 @@ use serde_json::{Map, Value};
 /// The component that the producers' CronJobs belong to. No component of a file may have this name.
 pub const PRODUCERS: &str = "producers";
 
+/// The component of the namespaces that an environment speaks of and nobody else makes. No component of a file may have
+/// this name.
+pub const NAMESPACES: &str = "namespaces";
+
 /// The datasets that `mooring-producer` can make.
 pub const DATASETS: [&str; 3] = ["orders", "clicks", "sensors"];
 
