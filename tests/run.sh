@@ -100,7 +100,8 @@ check_gofmt() {
 # The launcher's flavour compiles in seconds; the rest of the module is vetted by its own build's compiler.
 check_go_vet() {
     go -C bootstrap/cluster vet -tags=launcher ./... &&
-        go -C tests/golden/cron-oracle vet ./...
+        go -C tests/golden/cron-oracle vet ./... &&
+        go -C tests/golden/yaml-oracle vet ./...
 }
 
 # check_commits: every commit of the branch, as .husky/commit-msg checks each new one.
@@ -126,7 +127,7 @@ run_unit() {
 
 run_golden() {
     need_rust
-    step 'helm and cron' cargo test --locked --test golden --test cron
+    step 'helm, yaml and cron' cargo test --locked --test golden --test golden-yaml --test cron
 }
 
 # start_building: the control plane, beside what needs no cluster; its compiler gives way to ours.
@@ -173,9 +174,12 @@ run_oracle() {
     step "helm's cases" go -C tests/golden/oracle run . check
     step 'go vet' go -C tests/golden/oracle vet ./...
     step "robfig's cases" check_cron_cases
+    step "go-yaml's cases" check_yaml_cases
 }
 
 check_cron_cases() { go -C tests/golden/cron-oracle run . | diff - tests/golden/cron/cases.jsonl; }
+
+check_yaml_cases() { go -C tests/golden/yaml-oracle run . check <tests/golden/yaml/cases.jsonl; }
 
 clean_up() {
     if [[ -n $builder ]]; then kill "$builder" 2>/dev/null || true; fi

@@ -6,6 +6,8 @@
 //	to "read":  "json", what sigs.k8s.io/yaml turns the first document into, or "error", its words;
 //	to "write": "yaml" (sigs.k8s.io/yaml.Marshal) or "error", and "pretty" (yaml.v3 with an indent of 2),
 //	            both of the value as encoding/json decodes it into interface{}.
+//
+// With the argument "check" it reads answers instead, and fails where it would give another one now.
 package main
 
 import (
@@ -14,6 +16,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 
 	yamlv3 "go.yaml.in/yaml/v3"
 	"sigs.k8s.io/yaml"
@@ -34,6 +37,7 @@ func main() {
 	defer out.Flush()
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
+	checking, differ := len(os.Args) > 1 && os.Args[1] == "check", false
 	for {
 		line, err := in.ReadBytes('\n')
 		if len(bytes.TrimSpace(line)) > 0 {
@@ -41,6 +45,10 @@ func main() {
 			if err := json.Unmarshal(line, &r); err != nil {
 				fmt.Fprintf(os.Stderr, "not a request: %v: %s\n", err, line)
 				os.Exit(1)
+			}
+			if checking {
+				differ = !same(line, r) || differ
+				continue
 			}
 			answer(&r)
 			if err := encoder.Encode(r); err != nil {
@@ -52,9 +60,34 @@ func main() {
 			}
 		}
 		if err != nil {
-			return
+			break
 		}
 	}
+	if differ {
+		os.Exit(1)
+	}
+}
+
+// same prints a recorded answer that the libraries no longer give.
+func same(line []byte, recorded record) bool {
+	fresh := record{Read: recorded.Read, Write: recorded.Write}
+	answer(&fresh)
+	now, err := json.Marshal(fresh)
+	if err != nil {
+		now = []byte(err.Error())
+	}
+	var was, is map[string]interface{}
+	if json.Unmarshal(line, &was) == nil && json.Unmarshal(now, &is) == nil {
+		// A null is not recorded.
+		if is["json"] == nil {
+			delete(is, "json")
+		}
+		if reflect.DeepEqual(was, is) {
+			return true
+		}
+	}
+	fmt.Printf("recorded %s\nnow      %s\n", bytes.TrimSpace(line), now)
+	return false
 }
 
 // answer fills in what the libraries say. A panic of theirs is an answer too.
