@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -107,7 +108,7 @@ fn the_scan_ignores_comments_strings_and_tests() {
         "#[cfg(test)]\nmod tests { use crate::agent; fn f() { std::fs::read(\"}\") } }\nuse crate::plan;"
     ));
     assert_eq!(project_modules(&code, 1), modules(&["plan"]));
-    assert_eq!(impurities(&code), Vec::<String>::new());
+    assert_eq!(impurities(&code), BTreeSet::new());
 }
 
 /// A source file, its code without comments, the content of strings, and test modules.
@@ -201,16 +202,16 @@ fn identifier(text: &str) -> String {
     text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
-fn impurities(code: &str) -> Vec<String> {
-    let grouped: String =
-        heads_after(code, "std::").iter().fold(String::new(), |all, head| all + "\nstd::" + head + ";");
-    let ungrouped = Regex::new(r"\bstd::").unwrap().replace_all(code, "").into_owned() + &grouped;
-    IMPURE
-        .iter()
-        .filter_map(|pattern| {
-            Regex::new(pattern).unwrap().find(&ungrouped).map(|found| found.as_str().to_owned())
-        })
-        .collect()
+/// What the code holds of `IMPURE`, members of `use std::{..}` groups included.
+fn impurities(code: &str) -> BTreeSet<String> {
+    static PATTERN: LazyLock<Regex> = LazyLock::new(|| Regex::new(&IMPURE.join("|")).unwrap());
+    let mut all = code.replace("std::", "");
+    for head in heads_after(code, "std::") {
+        all.push_str("\nstd::");
+        all.push_str(&head);
+        all.push(';');
+    }
+    PATTERN.find_iter(&all).map(|found| found.as_str().to_owned()).collect()
 }
 
 fn root() -> PathBuf {
@@ -230,7 +231,7 @@ fn collect(folder: &Path, found: &mut Vec<Source>) {
         let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
         if path.is_dir() {
             collect(&path, found);
-        } else if name.ends_with(".rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
             let is_test =
                 name.starts_with("src/") && (name.contains("/tests/") || name.ends_with("/tests.rs"));
@@ -242,57 +243,107 @@ fn collect(folder: &Path, found: &mut Vec<Source>) {
 
 /// The text without comments, the content of strings, test modules, and blanks around `::`.
 fn code_of(text: &str) -> String {
-    let without_tests = drop_tests(&blank(text));
-    Regex::new(r"\s*::\s*").unwrap().replace_all(&without_tests, "::").into_owned()
+    let code = drop_tests(&blank(text));
+    code.split("::").map(str::trim).collect::<Vec<_>>().join("::")
 }
 
-/// Comments become a blank, strings `""`.
+/// Comments become a blank, strings `""`, characters a blank. By hand: the tests of an unoptimised build would
+/// wait a minute for regular expressions over so much text.
 fn blank(text: &str) -> String {
-    let token = Regex::new(concat!(
-        r#"(?s)(?P<line>//[^\n]*)|(?P<block>/\*)|(?P<raw>\bb?r(?P<hashes>#*)")|"#,
-        r#"(?P<string>"(?:\\.|[^"\\])*")|(?P<char>'(?:\\[^\n]{1,9}?|[^'\\])')"#
-    ))
-    .unwrap();
-    let mut code = String::new();
-    let mut at = 0;
-    while let Some(found) = token.captures_at(text, at) {
-        let whole = found.get(0).unwrap();
-        code.push_str(&text[at..whole.start()]);
-        at = if found.name("block").is_some() {
-            end_of_block(text, whole.end())
-        } else if let Some(hashes) = found.name("hashes") {
-            let end = format!("\"{}", hashes.as_str());
-            text[whole.end()..].find(&end).map_or(text.len(), |length| whole.end() + length + end.len())
+    let mut code = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let (length, replacement) = if rest.starts_with("//") {
+            (rest.find('\n').unwrap_or(rest.len()), " ")
+        } else if rest.starts_with("/*") {
+            (block_comment(rest), " ")
+        } else if let Some(length) = raw_string(rest).filter(|_| !ends_in_word(&code)) {
+            (length, "\"\"")
+        } else if first == '"' {
+            (quoted(rest, '"'), "\"\"")
+        } else if first == '\'' && is_character(rest) {
+            (quoted(rest, '\''), " ")
         } else {
-            whole.end()
+            code.push(first);
+            rest = &rest[first.len_utf8()..];
+            continue;
         };
-        code.push_str(if found.name("string").or(found.name("raw")).is_some() { "\"\"" } else { " " });
+        code.push_str(replacement);
+        rest = &rest[length..];
     }
-    code + &text[at..]
+    code
 }
 
-/// Block comments nest.
-fn end_of_block(text: &str, mut at: usize) -> usize {
-    let edge = Regex::new(r"/\*|\*/").unwrap();
-    let mut level = 1;
-    while level > 0 {
-        let Some(found) = edge.find_at(text, at) else { return text.len() };
-        if found.as_str() == "/*" {
-            level += 1;
-        } else {
-            level -= 1;
+fn ends_in_word(code: &str) -> bool {
+    code.chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// The length of the block comment that the text begins with: they nest.
+fn block_comment(text: &str) -> usize {
+    let mut level = 0;
+    let mut at = 0;
+    while at < text.len() {
+        let step = match &text.as_bytes()[at..] {
+            [b'/', b'*', ..] => {
+                level += 1;
+                2
+            }
+            [b'*', b'/', ..] => {
+                level -= 1;
+                2
+            }
+            _ => 1,
+        };
+        at += step;
+        if level == 0 {
+            break;
         }
-        at = found.end();
     }
     at
 }
 
+/// The length of the raw string that the text begins with, if it does.
+fn raw_string(text: &str) -> Option<usize> {
+    let after = text.strip_prefix("br").or_else(|| text.strip_prefix('r'))?;
+    let hashes = after.len() - after.trim_start_matches('#').len();
+    let content = after[hashes..].strip_prefix('"')?;
+    let end = format!("\"{}", "#".repeat(hashes));
+    let begins = text.len() - content.len();
+    Some(content.find(&end).map_or(text.len(), |length| begins + length + end.len()))
+}
+
+/// The length of the literal that the text begins with, both quotes included.
+fn quoted(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (index, c) in text.char_indices().skip(1) {
+        if escaped {
+            escaped = false;
+        } else if c == '\\' {
+            escaped = true;
+        } else if c == quote {
+            return index + 1;
+        }
+    }
+    text.len()
+}
+
+/// Whether a quote begins a character and not a lifetime.
+fn is_character(text: &str) -> bool {
+    let mut chars = text.chars().skip(1);
+    match chars.next() {
+        Some('\\') => true,
+        Some(_) => chars.next() == Some('\''),
+        None => false,
+    }
+}
+
 fn drop_tests(code: &str) -> String {
-    let test = Regex::new(r"#\[cfg\(test\)\]\s*(?:#\[[^\]]*\]\s*)*(?:pub(?:\([a-z]+\))?\s+)?mod\s+\w+\s*\{")
-        .unwrap();
+    static TEST: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"#\[cfg\(test\)\]\s*(?:#\[[^\]]*\]\s*)*(?:pub(?:\([a-z]+\))?\s+)?mod\s+\w+\s*\{").unwrap()
+    });
     let mut kept = String::new();
     let mut at = 0;
-    while let Some(found) = test.find_at(code, at) {
+    while let Some(found) = TEST.find_at(code, at) {
         kept.push_str(&code[at..found.start()]);
         let mut level = 1;
         let length = code[found.end()..].find(|c| {
