@@ -9,7 +9,7 @@ use super::catalog::Catalog;
 use super::observed::{Hold, Inventory, Observed, ObservedSet};
 use super::policy::{Autoscaled, Policy};
 use crate::manifest::{Digest, FieldPath, GroupKind, Manifest, ObjectKey, SecretKey, apply_set_id};
-use crate::render::DesiredSet;
+use crate::render::{DesiredSet, NAMESPACES};
 
 /// A pruning of so few objects is never held back by the share.
 const GUARD_FROM: usize = 5;
@@ -396,6 +396,13 @@ impl Planner<'_> {
             .filter(|component| component.error.is_some())
             .map(|component| &*component.name)
             .collect();
+        let renders = |component: &ComponentPlan| component.steps().next().is_some();
+        let allowed = |name: &str| self.policy.guard_allow.iter().any(|allowed| allowed == name);
+        let hollow: BTreeSet<&str> = components
+            .iter()
+            .filter(|component| !renders(component) && !allowed(&component.name))
+            .map(|component| &*component.name)
+            .collect();
         let mut doomed: Vec<(ObjectKey, Arc<str>)> = Vec::new();
         for (key, seen) in &self.observed.objects {
             if named.contains(key) || seen.deleting {
@@ -406,7 +413,7 @@ impl Planner<'_> {
                 .entries
                 .get(key)
                 .map_or_else(|| Arc::from(""), |entry| entry.component.clone());
-            match self.keeps(key, seen, &component, &broken) {
+            match self.keeps(key, seen, &component, &broken, &hollow) {
                 Some(why) => plan.kept.push((key.clone(), why)),
                 None => doomed.push((key.clone(), component)),
             }
@@ -415,19 +422,23 @@ impl Planner<'_> {
         if doomed.is_empty() {
             return plan;
         }
-        if named.is_empty() {
+        // The namespaces alone are nothing.
+        let empty = !components.iter().any(|component| *component.name != *NAMESPACES && renders(component));
+        if empty && !doomed.iter().all(|(_, component)| allowed(component)) {
+            let names: BTreeSet<&str> =
+                doomed.iter().map(|(_, component)| &**component).filter(|name| !name.is_empty()).collect();
             plan.guard = Some(format!(
-                "nothing is rendered at all, so nothing is deleted: remove the environment's {} objects by hand if that is \
-                 what you want",
-                doomed.len()
+                "nothing is rendered at all, so none of {} objects is deleted: if that is meant, add to {}'s \
+                 environment.yaml: pruneGuard: {{allow: [{}]}}",
+                doomed.len(),
+                desired.environment,
+                names.into_iter().collect::<Vec<_>>().join(", ")
             ));
             return plan;
         }
         let total = self.observed.objects.len().max(1);
-        let guarded: Vec<&(ObjectKey, Arc<str>)> = doomed
-            .iter()
-            .filter(|(_, component)| !self.policy.guard_allow.iter().any(|name| **name == **component))
-            .collect();
+        let guarded: Vec<&(ObjectKey, Arc<str>)> =
+            doomed.iter().filter(|(_, component)| !allowed(component)).collect();
         #[expect(clippy::cast_precision_loss, reason = "counts of objects are small")]
         let share = guarded.len() as f64 / total as f64;
         if guarded.len() >= GUARD_FROM && share > self.policy.guard_share {
@@ -475,6 +486,7 @@ impl Planner<'_> {
         seen: &Observed,
         component: &str,
         broken: &BTreeSet<&str>,
+        hollow: &BTreeSet<&str>,
     ) -> Option<String> {
         if seen.apply_set.as_deref() != Some(self.apply_set.as_str()) {
             return Some("it carries another environment's label, or none".to_owned());
@@ -490,6 +502,12 @@ impl Planner<'_> {
         }
         if broken.contains(component) {
             return Some(format!("component {component} could not be rendered"));
+        }
+        // More often a slip than a wish: a values file that turns everything off, a folder that moved.
+        if hollow.contains(component) {
+            return Some(format!(
+                "component {component} renders nothing at all; if that is meant, take it out of the environment's file"
+            ));
         }
         // Whose component is not known could belong to a broken one.
         if component.is_empty() && !broken.is_empty() {
