@@ -54,6 +54,9 @@ pub struct ApplyJob {
     pub apply_set: String,
     /// ApplySets whose environments are no more: their objects may be taken over.
     pub heir_of: Vec<String>,
+    /// Whether the cluster has other environments. Their agents write under the same name as we, so that no conflict
+    /// would stop us from taking what is theirs.
+    pub neighbours: bool,
 }
 
 impl ApplyJob {
@@ -150,6 +153,11 @@ pub async fn apply(tools: &Tools, job: &ApplyJob) -> Result<Outcome, Refusal> {
 
 async fn apply_fresh(tools: &Tools, job: &ApplyJob) -> Result<Outcome, Refusal> {
     let cluster = &tools.cluster;
+    if job.neighbours
+        && let Some(live) = cluster.get(&job.resource, &job.key).await?
+    {
+        return adopt(tools, job, live).await;
+    }
     match cluster.apply(&job.resource, &job.key, job.manifest().wire(), POLITE).await {
         Ok(applied) if applied.created => {
             let live = if job.once.is_empty() {

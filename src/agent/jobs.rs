@@ -24,8 +24,8 @@ const LONGEST_RETRY: Duration = Duration::from_mins(5);
 pub enum Finished {
     /// A revision was rendered, or refused with a reason.
     Rendered(Box<Arrival>, Result<Rendered, String>),
-    /// The Environment was mirrored.
-    Mirrored(Result<Value, ApiError>),
+    /// The Environment was mirrored, and the other ones of the cluster were counted.
+    Mirrored(Result<(Value, Vec<String>), ApiError>),
     /// An object was applied.
     Applied(ObjectKey, Box<Result<Outcome, Refusal>>),
     /// A suspicion was looked into.
@@ -251,6 +251,7 @@ impl Agent {
             known,
             apply_set: self.apply_set.clone(),
             heir_of: self.heir_of.clone(),
+            neighbours: !self.former.is_empty(),
         })
     }
 

@@ -17,6 +17,7 @@ use crate::source::Revision;
 
 /// The status as it was written, and what goes into the next one.
 pub struct StatusKeeper {
+    mirror: Option<Value>,
     written: Option<EnvironmentStatus>,
     writing: bool,
     generation: Option<i64>,
@@ -41,14 +42,21 @@ impl StatusKeeper {
             refused: None,
             next_runs: Vec::new(),
             first: true,
+            mirror: mirror.cloned(),
             written,
         }
     }
 
     /// Takes in the Environment as the API server has it now.
-    pub fn mirrored(&mut self, live: &Value) {
+    pub fn mirrored(&mut self, live: Value) {
         self.generation = live.pointer("/metadata/generation").and_then(Value::as_i64);
+        self.mirror = Some(live);
         self.refused = None;
+    }
+
+    /// The Environment as it was seen last.
+    pub fn mirror(&self) -> Option<&Value> {
+        self.mirror.as_ref()
     }
 
     /// A revision was refused whole.

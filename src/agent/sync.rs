@@ -4,9 +4,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::jobs::{Finished, Rendering};
+use super::start::other_environments;
 use super::world::{ComponentProgress, ComponentState, Goal, Phase, Tracked, Trouble, Wish};
 use super::{Agent, AgentError, Task, Timer};
+use crate::cluster::ApiError;
 use crate::environment::Loaded;
 use crate::manifest::{GroupKind, apply_set_id};
 use crate::plan::{self, Action, Plan, Policy};
@@ -149,11 +153,14 @@ impl Agent {
         let Some(goal) = &self.world.goal else { return };
         let environment = goal.environment.clone();
         let revision = goal.revision.id.clone();
-        let tools = self.tools.clone();
+        let cluster = self.tools.cluster.clone();
+        let known = self.status.mirror().cloned();
         self.jobs.spawn(async move {
-            let mirrored =
-                tools.cluster.mirror_environment(&environment.environment, &kinds, &revision).await;
-            Finished::Mirrored(mirrored)
+            let environment = &environment.environment;
+            Finished::Mirrored(tokio::try_join!(
+                cluster.mirror_environment(environment, &kinds, &revision, known.as_ref()),
+                other_environments(&cluster, &environment.metadata.name),
+            ))
         });
     }
 
@@ -164,9 +171,12 @@ impl Agent {
     }
 
     /// The Environment is mirrored: now the plan can be carried out.
-    pub(super) fn on_mirrored(&mut self, result: Result<serde_json::Value, crate::cluster::ApiError>) {
+    pub(super) fn on_mirrored(&mut self, result: Result<(Value, Vec<String>), ApiError>) {
         match result {
-            Ok(live) => self.status.mirrored(&live),
+            Ok((live, others)) => {
+                self.status.mirrored(live);
+                self.former = others;
+            }
             Err(error) => {
                 tracing::error!(%error, "the Environment could not be written; trying again");
                 // From the top: the plan may be old by then.

@@ -200,11 +200,13 @@ impl Cluster {
     }
 
     /// Mirrors git's spec into the cluster and names the kinds of the ApplySet's members. Returns the object as it is.
+    /// Nothing is written if `known`, the object as it was seen last, says all that already.
     pub async fn mirror_environment(
         &self,
         environment: &Environment,
         kinds: &BTreeSet<GroupKind>,
         revision: &str,
+        known: Option<&Value>,
     ) -> Result<Value, ApiError> {
         let name = &environment.metadata.name;
         let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
@@ -222,6 +224,9 @@ impl Cluster {
             },
             "spec": environment.spec,
         });
+        if let Some(known) = known.filter(|known| says_all(known, &body)) {
+            return Ok(known.clone());
+        }
         let mode = ApplyMode { manager: MANAGER, force: true, dry_run: false };
         Ok(self.apply(&resource(), &key(name), body.to_string().into_bytes(), mode).await?.live)
     }
@@ -266,6 +271,18 @@ impl Cluster {
         };
         self.send(&call).await.map(|_| ())
     }
+}
+
+/// Whether an Environment object has the spec, the labels and the annotations of `body`.
+fn says_all(live: &Value, body: &Value) -> bool {
+    let has = |pointer: &str| {
+        let wanted = body.pointer(pointer).and_then(Value::as_object);
+        wanted
+            .into_iter()
+            .flatten()
+            .all(|(key, value)| live.pointer(pointer).is_some_and(|map| map[key] == *value))
+    };
+    live["spec"] == body["spec"] && has("/metadata/labels") && has("/metadata/annotations")
 }
 
 /// The kinds that an Environment object names as its members'.
