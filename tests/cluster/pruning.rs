@@ -174,20 +174,33 @@ fn renaming_an_environment_hands_its_objects_over() {
 
 #[test]
 fn an_object_of_another_environment_is_not_taken() {
-    let scene = Scene::with(&config_map("one", &[("a", "1")]));
+    let mut scene = Scene::new();
+    let role = |name: &str, verb: &str| {
+        format!(
+            "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: {name}-role}}\n\
+             rules: [{{apiGroups: [\"\"], resources: [pods], verbs: [{verb}]}}]\n"
+        )
+    };
+    let spec = "components: [{name: app, manifests: app}]";
+    scene.push(&[("environment", spec), ("app/all.yaml", &role(&scene.name, "get"))]);
+    scene.start();
+    scene.settles();
+    let path = format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/{}-role", scene.name);
+    let before = scene.plane.get(&path).unwrap();
+
+    // Git still has the other environment, so this is no renaming.
     let mut other = Scene::new();
-    let spec = format!("components: [{{name: app, manifests: app, namespace: {}}}]", scene.name);
-    let theirs = config_map("one", &[("a", "2")]) + &config_map("two", &[("a", "2")]);
-    let file = scene.environment_file("components: [{name: app, manifests: app}]");
+    let theirs = role(&scene.name, "list") + &config_map("one", &[("a", "1")]);
     other.push(&[
-        ("environment", &spec),
-        (&format!("environments/{}/environment.yaml", scene.name), &file),
+        ("environment", spec),
+        (&format!("environments/{}/environment.yaml", scene.name), &scene.environment_file(spec)),
         ("app/all.yaml", &theirs),
     ]);
     other.start();
-    other.wait_until("it is refused", || other.agent().said_of("/one", "it belongs to another environment"));
-    assert_eq!(scene.datum("one", "a").as_deref(), Some("1"));
-    scene.disturb("one", "a");
+    other.wait_until("it is refused", || other.agent().said_of("-role", "it belongs to another environment"));
+    other.wait_until("the rest goes on", || other.get("configmaps", "one").is_some());
+    assert_eq!(scene.plane.get(&path).unwrap(), before);
+    assert!(scene.agent().drifts().is_empty());
 }
 
 #[test]
