@@ -5,7 +5,7 @@ mod report;
 
 use std::fmt::Write as _;
 
-use jsonschema::{Draft, Retrieve, Uri, ValidationError};
+use jsonschema::{Draft, Retrieve, Uri};
 use serde_json::{Number, Value as Json};
 
 use super::dependencies::Release;
