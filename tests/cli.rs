@@ -108,6 +108,32 @@ fn render_says_where_each_field_was_written() {
 }
 
 #[test]
+fn charts_see_the_version_and_the_apis_that_render_is_told_of_and_kubernetes_own() {
+    let folder = repository();
+    let environment = ENVIRONMENT.replace("manifests: components/dashboards", "chart: components/chart");
+    put(folder.path(), "environments/local/environment.yaml", &environment);
+    put(folder.path(), "components/chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 1.0.0\n");
+    let template = "\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c}
+data:
+  version: {{ .Capabilities.KubeVersion.Version | quote }}
+  core: {{ .Capabilities.APIVersions.Has \"apps/v1\" | quote }}
+  extra: {{ .Capabilities.APIVersions.Has \"example.org/v1\" | quote }}
+";
+    put(folder.path(), "components/chart/templates/c.yaml", template);
+    let text = out(&mooring(folder.path(), &["render", "local", "--kube-version", "v1.34.2"]));
+    for line in ["version: v1.34.2", "core: \"true\"", "extra: \"false\""] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    let text = out(&mooring(folder.path(), &["render", "local", "-a", "example.org/v1"]));
+    for line in ["version: v1.36.0", "core: \"true\"", "extra: \"true\""] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}
+
+#[test]
 fn render_in_json_names_environment_revision_and_objects() {
     let folder = repository();
     let output = mooring(folder.path(), &["render", "local", "dashboards", "-o", "json"]);

@@ -10,6 +10,7 @@ use super::paint;
 use super::source::SourceArgs;
 use super::status::Output;
 use crate::environment;
+use crate::helm::DEFAULT_API_VERSIONS;
 use crate::helm::yaml::json_to_yaml;
 use crate::manifest::{FieldPath, FieldSet, Manifest};
 use crate::render::{
@@ -76,11 +77,14 @@ pub fn run(args: &RenderArgs) -> anyhow::Result<ExitCode> {
         anyhow::anyhow!("{}", lines.join("\n  "))
     })?;
     let cache = RenderCache::new(CACHE_BYTES);
+    // What Helm assumes without a cluster, and what the user adds.
+    let mut api_versions: Vec<String> = DEFAULT_API_VERSIONS.map(ToOwned::to_owned).into();
+    api_versions.extend(args.api_versions.iter().cloned());
     let context = RenderContext {
         files: &*snapshot,
         environment: &loaded,
         kube_version: &args.kube_version,
-        api_versions: &args.api_versions,
+        api_versions: &api_versions,
         cache: &cache,
         now: jiff::Timestamp::now(),
         seed: [0; 32],
