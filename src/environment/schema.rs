@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Environment;
 
-/// The JSON Schema of an environment's file, for editors and for [`super::load`].
+/// The JSON Schema of an environment's file, for editors and for [`super::load()`].
 pub fn json_schema() -> Value {
     let settings = SchemaSettings::draft2020_12()
         .with(|settings| settings.inline_subschemas = true)

@@ -40,13 +40,13 @@ pub struct TemplateArgs {
     /// Values from a YAML file, `-` for standard input; later ones override earlier ones
     #[arg(short = 'f', long = "values", value_name = "FILE", value_delimiter = ',')]
     values: Vec<String>,
-    /// Set values: a.b=1,list[0]=x,list2={y,z}
+    /// Set values: `a.b=1,list[0]=x,list2={y,z}`
     #[arg(long, value_name = "TEXT")]
     set: Vec<String>,
     /// Set values as text: a=1 gives "1"
     #[arg(long, value_name = "TEXT")]
     set_string: Vec<String>,
-    /// Set values from JSON: a=[1,2], or a whole object
+    /// Set values from JSON: `a=[1,2]`, or a whole object
     #[arg(long, value_name = "TEXT")]
     set_json: Vec<String>,
     /// Set values from files' content: a=FILE
