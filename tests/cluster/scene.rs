@@ -12,7 +12,7 @@ use crate::control_plane::{Audited, ControlPlane};
 use crate::proxy::Proxy;
 
 /// Far more than anything takes; a test that waits so long has failed.
-const LIMIT: Duration = Duration::from_secs(150);
+const LIMIT: Duration = Duration::from_mins(5);
 
 pub struct Scene {
     /// The environment's name, and its namespace's.
