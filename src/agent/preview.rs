@@ -293,6 +293,8 @@ impl Judge<'_> {
         let left = |verdict| Ok((verdict, step.reason.clone(), Vec::new()));
         let finding = match (&step.action, manifest, resource) {
             (Action::Park, ..) => left(Verdict::Park),
+            (Action::Refuse | Action::Wait, ..) => left(Verdict::Refuse),
+            (Action::Report, ..) => left(Verdict::Unchanged),
             (Action::Hold(_), ..) => left(Verdict::Hold),
             (Action::Nothing, ..) if !self.is_suspect(step) => left(Verdict::Unchanged),
             (_, Some(manifest), Some(resource)) => self.ask(step, manifest, resource).await,
@@ -342,8 +344,8 @@ impl Judge<'_> {
             return new();
         };
         let mut verdict = match step.action {
-            Action::Update => Verdict::Update,
-            Action::Create => Verdict::Adopt,
+            Action::Update | Action::HandOver { .. } => Verdict::Update,
+            Action::Create | Action::Adopt => Verdict::Adopt,
             _ => Verdict::Correct,
         };
         let mut reason = step.reason.clone();

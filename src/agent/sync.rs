@@ -283,6 +283,7 @@ impl Agent {
             }
         }
         let mut moved = BTreeSet::new();
+        let mut reported = Vec::new();
         for component in &plan.components {
             let Some(rendered) = rendered.get(&component.name) else { continue };
             for step in component.steps() {
@@ -315,6 +316,9 @@ impl Agent {
                     .action
                     .obstacle(&step.reason)
                     .map(|why| Trouble { why, parked: step.action == Action::Park });
+                if step.action == Action::Report {
+                    reported.push(step.key.clone());
+                }
                 let held = matches!(step.action, Action::Hold(_));
                 tracked.differs = held && !tracked.is_applied();
                 if matches!(step.action, Action::Nothing) && tracked.health.is_none() {
@@ -338,6 +342,8 @@ impl Agent {
         }
         moved.retain(|name| !name.is_empty());
         self.unsaved(moved);
+        // Nothing is done about them, but the record of what differs is due.
+        reported.iter().for_each(|key| self.enqueue(key, Task::Confirm));
     }
 
     /// Starts what can start: components whose dependencies are ready, stages whose predecessors are done.

@@ -1,6 +1,6 @@
 //! Who owns which fields: `managedFields` and its FieldsV1 form, as structured-merge-diff writes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -39,7 +39,8 @@ pub struct FieldSet {
 struct Node {
     /// The field itself is in the set, not only fields below it.
     member: bool,
-    children: Vec<(PathElement, Node)>,
+    /// By their names in FieldsV1, so that a field is found at once in a map of thousands.
+    children: BTreeMap<Box<str>, (PathElement, Node)>,
 }
 
 impl FieldSet {
@@ -53,23 +54,39 @@ impl FieldSet {
         Self::from_fields_v1(&serde_json::from_slice(bytes)?)
     }
 
+    /// The set of these fields.
+    pub fn from_paths<'a>(paths: impl IntoIterator<Item = &'a FieldPath>) -> Self {
+        let mut set = Self::default();
+        paths.into_iter().for_each(|path| set.insert(path));
+        set
+    }
+
     /// Every leaf field of a manifest, for where no server's answer exists yet. List items go by their `name` where all
     /// have one, else the list counts as one field.
     pub fn from_manifest(manifest: &Value) -> Self {
         let mut root = Node::of_value(manifest, 0);
-        root.children.retain(|(element, _)| {
-            !matches!(element, PathElement::Field(name) if name == "apiVersion" || name == "kind")
-        });
-        if let Some((_, metadata)) = root
-            .children
-            .iter_mut()
-            .find(|(element, _)| *element == PathElement::Field("metadata".to_owned()))
-        {
-            metadata.children.retain(|(element, _)| {
-                !matches!(element, PathElement::Field(name) if name == "name" || name == "namespace")
-            });
+        root.children.remove("f:apiVersion");
+        root.children.remove("f:kind");
+        if let Some((_, metadata)) = root.children.get_mut("f:metadata") {
+            metadata.children.remove("f:name");
+            metadata.children.remove("f:namespace");
         }
         Self { root }
+    }
+
+    /// Adds a field.
+    pub fn insert(&mut self, path: &FieldPath) {
+        let mut node = &mut self.root;
+        for element in &path.0 {
+            let entry = node.children.entry(element.to_fields_v1());
+            node = &mut entry.or_insert_with(|| (element.clone(), Node::default())).1;
+        }
+        node.member = !path.is_root();
+    }
+
+    /// Adds all fields of `other`.
+    pub fn union(&mut self, other: &Self) {
+        self.root.union(&other.root);
     }
 
     /// Whether it has no field.
@@ -84,20 +101,34 @@ impl FieldSet {
         leaves
     }
 
-    /// Whether the set names this field, or holds an atomic field above it.
+    /// Whether the set names this very field.
+    pub fn contains(&self, path: &FieldPath) -> bool {
+        self.root.find(path).is_some_and(|node| node.member)
+    }
+
+    /// Whether the set names this field or one below it, or holds an atomic field above it.
     pub fn covers(&self, path: &FieldPath) -> bool {
         let mut node = &self.root;
-        for element in &path.0 {
-            match node.children.iter().find(|(child, _)| child == element) {
+        for (depth, element) in path.0.iter().enumerate() {
+            match node.children.get(&element.to_fields_v1()) {
                 Some((_, child)) => node = child,
-                None => {
-                    return node.member
-                        && node.children.is_empty()
-                        && !std::ptr::eq(node, &raw const self.root);
-                }
+                None => return depth > 0 && node.member && node.children.is_empty(),
             }
         }
         true
+    }
+
+    /// Whether the set names this field or one below it.
+    pub fn reaches(&self, path: &FieldPath) -> bool {
+        self.root.find(path).is_some()
+    }
+
+    /// Whether the set holds every list item that `live` has at `path` or below it.
+    pub fn holds_items(&self, path: &FieldPath, live: &Value) -> bool {
+        match (self.root.find(path), path.get(live)) {
+            (Some(node), Some(value)) => node.holds_items(value),
+            _ => false,
+        }
     }
 
     /// The leaves of this set that `other` does not cover.
@@ -105,7 +136,12 @@ impl FieldSet {
         self.leaves().into_iter().filter(|path| !other.covers(path)).collect()
     }
 
-    /// A digest for each leaf's value in `live`, in the order of [`FieldSet::leaves`]; an absent field has one of its own.
+    /// What `live` holds of this set's fields, and nothing else: maps keep the keys in the set, lists its items.
+    pub fn project(&self, live: &Value) -> Value {
+        self.root.project(live)
+    }
+
+    /// A digest for each leaf's value in `live`, in the order of [`FieldSet::leaves`]; 0 for an absent field.
     pub fn leaf_digests(&self, live: &Value, key: &SecretKey) -> Vec<u64> {
         let mut digests = Vec::new();
         self.root.digest_leaves(Some(live), key, &mut digests);
@@ -125,7 +161,7 @@ impl Node {
             return Err(FieldsError::TooDeep);
         }
         let object = fields.as_object().ok_or_else(|| FieldsError::NoObject(at.to_owned()))?;
-        let mut node = Self { member: object.is_empty() && depth > 0, children: Vec::new() };
+        let mut node = Self { member: object.is_empty() && depth > 0, children: BTreeMap::new() };
         for (key, value) in object {
             if key == "." {
                 node.member = true;
@@ -143,44 +179,53 @@ impl Node {
                 }
                 _ => return Err(FieldsError::UnknownKey(key.clone())),
             };
-            node.children.push((element, Self::read(value, key, depth + 1)?));
+            // Not `key` itself: the same element may be spelled in several ways.
+            node.children.insert(element.to_fields_v1(), (element, Self::read(value, key, depth + 1)?));
         }
         Ok(node)
     }
 
     fn of_value(value: &Value, depth: usize) -> Self {
-        let mut node = Self { member: true, children: Vec::new() };
+        let mut node = Self { member: true, children: BTreeMap::new() };
         if depth > DEPTH {
             return node;
         }
+        let mut add = |element: PathElement, child: &Value| {
+            node.children.insert(element.to_fields_v1(), (element, Self::of_value(child, depth + 1)));
+        };
         match value {
             Value::Object(fields) => {
-                node.children = fields
-                    .iter()
-                    .map(|(name, child)| (PathElement::Field(name.clone()), Self::of_value(child, depth + 1)))
-                    .collect();
+                fields.iter().for_each(|(name, child)| add(PathElement::Field(name.clone()), child));
             }
-            Value::Array(items)
-                if !items.is_empty() && items.iter().all(|item| item.get("name").is_some()) =>
-            {
-                node.children = items
-                    .iter()
-                    .map(|item| {
-                        let key = PathElement::Key(vec![("name".to_owned(), item["name"].clone())]);
-                        (key, Self::of_value(item, depth + 1))
-                    })
-                    .collect();
+            Value::Array(items) if items.iter().all(|item| item.get("name").is_some()) => {
+                for item in items {
+                    add(PathElement::Key(vec![("name".to_owned(), item["name"].clone())]), item);
+                }
             }
             _ => {}
         }
         node
     }
 
+    fn find(&self, path: &FieldPath) -> Option<&Self> {
+        path.0.iter().try_fold(self, |node, element| {
+            node.children.get(&element.to_fields_v1()).map(|(_, child)| child)
+        })
+    }
+
+    fn union(&mut self, other: &Self) {
+        self.member |= other.member;
+        for (key, (element, child)) in &other.children {
+            let entry = self.children.entry(key.clone());
+            entry.or_insert_with(|| (element.clone(), Self::default())).1.union(child);
+        }
+    }
+
     fn visit_leaves(&self, path: &mut Vec<PathElement>, visit: &mut impl FnMut(&[PathElement])) {
         if self.children.is_empty() && !path.is_empty() {
             visit(path);
         }
-        for (element, child) in &self.children {
+        for (element, child) in self.children.values() {
             path.push(element.clone());
             child.visit_leaves(path, visit);
             path.pop();
@@ -188,14 +233,70 @@ impl Node {
     }
 
     fn digest_leaves(&self, live: Option<&Value>, key: &SecretKey, digests: &mut Vec<u64>) {
-        for (element, child) in &self.children {
+        for (element, child) in self.children.values() {
             let value = live.and_then(|live| element.get(live));
             if child.children.is_empty() {
-                digests.push(value.map_or(0, |value| key.digest(value).short()));
+                digests.push(value.map_or(0, |value| key.short(value)));
             } else {
                 child.digest_leaves(value, key, digests);
             }
         }
+    }
+
+    fn holds_items(&self, value: &Value) -> bool {
+        match value {
+            // A list without children in the set is held as a whole.
+            Value::Array(items) => {
+                let held = || {
+                    self.children
+                        .values()
+                        .filter_map(|(element, child)| Some((element.position(value)?, child)))
+                };
+                self.children.is_empty()
+                    || (held().map(|(position, _)| position).collect::<BTreeSet<_>>().len() == items.len()
+                        && held().all(|(position, child)| child.holds_items(&items[position])))
+            }
+            Value::Object(fields) => fields.iter().all(|(name, value)| {
+                let child = self.children.get(format!("f:{name}").as_str());
+                child.map_or_else(|| !has_items(value), |(_, child)| child.holds_items(value))
+            }),
+            _ => true,
+        }
+    }
+
+    fn project(&self, live: &Value) -> Value {
+        if self.children.is_empty() {
+            return live.clone();
+        }
+        match live {
+            Value::Object(_) => {
+                let kept = self.children.values().filter_map(|(element, child)| match element {
+                    PathElement::Field(name) => Some((name.clone(), child.project(live.get(name)?))),
+                    _ => None,
+                });
+                Value::Object(kept.collect())
+            }
+            Value::Array(_) => {
+                let mut kept: Vec<(usize, Value)> = self
+                    .children
+                    .values()
+                    .filter_map(|(element, child)| {
+                        Some((element.position(live)?, child.project(element.get(live)?)))
+                    })
+                    .collect();
+                kept.sort_by_key(|(position, _)| *position);
+                Value::Array(kept.into_iter().map(|(_, value)| value).collect())
+            }
+            other => other.clone(),
+        }
+    }
+}
+
+fn has_items(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => fields.values().any(has_items),
+        _ => false,
     }
 }
 
@@ -326,6 +427,38 @@ mod tests {
             FieldSet::from_fields_v1(&json!({"f:spec": {"f:replicas": {}, "f:selector": {}}})).unwrap();
         let left: Vec<String> = theirs.difference(&ours).iter().map(ToString::to_string).collect();
         assert_eq!(left, ["spec.replicas"]);
+    }
+
+    #[test]
+    fn a_set_of_paths_a_union_and_a_projection_hold_what_they_name() {
+        let mut set = FieldSet::from_fields_v1(&json!({"f:data": {"f:a": {}}})).unwrap();
+        let label = FieldPath::of_fields(["metadata", "labels", "app"]);
+        set.union(&FieldSet::from_paths([&label]));
+        assert!(set.contains(&label) && set.reaches(&FieldPath::of_fields(["metadata"])));
+        assert!(!set.contains(&FieldPath::of_fields(["metadata"])));
+        let map = json!({"data": {"a": 1, "b": 2}, "metadata": {"labels": {"app": "x", "y": "z"}}});
+        assert_eq!(set.project(&map), json!({"data": {"a": 1}, "metadata": {"labels": {"app": "x"}}}));
+        let containers = FieldSet::from_fields_v1(&deployment()).unwrap();
+        let mut two = live_with_sidecar();
+        two["spec"]["paused"] = json!(true);
+        assert_eq!(containers.project(&two), live("a"));
+    }
+
+    fn live_with_sidecar() -> Value {
+        let mut two = live("a");
+        let containers = two.pointer_mut("/spec/template/spec/containers").unwrap().as_array_mut().unwrap();
+        containers.insert(0, json!({"name": "sidecar"}));
+        two
+    }
+
+    #[test]
+    fn an_element_is_the_same_however_its_key_is_spelled() {
+        let one =
+            FieldSet::from_fields_v1(&json!({"f:p": {"k:{\"a\":1,\"b\":2}": {}, "i:0": {}, "v:\"x\"": {}}}));
+        let two = FieldSet::from_fields_v1(
+            &json!({"f:p": {"k:{\"b\": 2, \"a\": 1}": {}, "i:0": {}, "v: \"x\"": {}}}),
+        );
+        assert_eq!(one.unwrap(), two.unwrap());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod membership;
 mod object;
 mod origin;
 mod path;
+mod redact;
 mod secret;
 
 pub use digest::{Digest, DigestError};
@@ -16,7 +17,8 @@ pub use fields::{FieldSet, FieldsError, ManagedEntry, Operation, summarise};
 pub use files::{EntryKind, FileEntry, Files, FilesError};
 pub use key::{GroupKind, ObjectKey};
 pub use membership::{COMPONENT, HOLD, MANAGER, PART_OF, apply_set_id};
-pub use object::{Manifest, ManifestError, ManifestSource, is_secret, only, scrub, shown};
+pub use object::{Manifest, ManifestError, ManifestSource, only};
 pub use origin::{Origin, SourceLine};
 pub use path::{FieldPath, PathElement, PathPattern, PatternError};
+pub use redact::{is_secret, scrub, shown, shown_pair};
 pub use secret::{SecretKey, Shown};

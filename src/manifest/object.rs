@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::digest::Digest;
 use super::key::{GroupKind, ObjectKey};
 use super::path::{FieldPath, PathElement};
+use super::redact::{is_secret, mask, shown};
 use super::secret::{SecretKey, Shown};
 
 /// One object may not be larger: etcd would refuse it (1.5 MiB).
@@ -73,8 +74,23 @@ pub enum ManifestError {
     TooLarge(String),
 }
 
-/// An object as git wants it. It is kept as compact JSON, secrets and all, which only [`Manifest::reveal`] and
-/// [`Manifest::wire`] hand out; `Debug` shows its name alone.
+/// An object's JSON, secrets and all. It has no way to print itself.
+#[derive(Clone)]
+struct Sealed(Box<[u8]>);
+
+impl Sealed {
+    fn close(value: &Value) -> Self {
+        Self(value.to_string().into_bytes().into_boxed_slice())
+    }
+
+    fn open(&self) -> Value {
+        // It was written by `close`.
+        serde_json::from_slice(&self.0).unwrap_or(Value::Null)
+    }
+}
+
+/// An object as git wants it. Its content is sealed: only [`Manifest::wire`], for the API server, and
+/// [`Manifest::reveal`], for comparing, hand it out; `Debug` shows its name alone.
 #[derive(Clone)]
 pub struct Manifest {
     api_version: Arc<str>,
@@ -83,7 +99,7 @@ pub struct Manifest {
     name: String,
     /// Annotations of ours (`mooring.dev/...`) and of Helm's hooks.
     annotations: BTreeMap<String, String>,
-    body: Box<[u8]>,
+    body: Sealed,
     source: ManifestSource,
     digest: OnceLock<Digest>,
 }
@@ -126,8 +142,7 @@ impl Manifest {
                     let field = format!("metadata.{field}[{key}]");
                     return Err(ManifestError::NotText { source_text: source.to_string(), field });
                 };
-                if field == "annotations" && (key.starts_with("mooring.dev/") || key.starts_with("helm.sh/"))
-                {
+                if field == "annotations" && is_kept(key) {
                     annotations.insert(key.clone(), value.to_owned());
                 }
             }
@@ -140,8 +155,8 @@ impl Manifest {
         if group_kind == GroupKind::new("", "Secret") {
             encode_string_data(object);
         }
-        let body = value.to_string().into_bytes().into_boxed_slice();
-        if body.len() > SIZE_LIMIT {
+        let body = Sealed::close(&value);
+        if body.0.len() > SIZE_LIMIT {
             return Err(ManifestError::TooLarge(source.to_string()));
         }
         let api_version = api_version.into();
@@ -221,23 +236,83 @@ impl Manifest {
 
     /// The whole object, secrets included. For sending, comparing and masking; never for showing.
     pub fn reveal(&self) -> Value {
-        // It was written by `from_value`.
-        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+        self.body.open()
+    }
+
+    /// The object with each secret value replaced by its keyed digest: for showing differences between objects.
+    pub fn masked(&self, key: &SecretKey) -> Value {
+        let mut value = self.reveal();
+        if self.is_secret() {
+            mask(&mut value, key);
+        }
+        value
+    }
+
+    /// The value at `path` as a report may show it.
+    pub fn shown(&self, path: &FieldPath, key: &SecretKey) -> Shown {
+        shown(&self.group_kind, path, path.get(&self.reveal()), key)
+    }
+
+    /// A label.
+    pub fn label(&self, key: &str) -> Option<String> {
+        self.reveal().get("metadata")?.get("labels")?.get(key)?.as_str().map(ToOwned::to_owned)
+    }
+
+    /// Sets labels: those that say whose the object is.
+    pub fn set_labels<'a>(&mut self, labels: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        self.set_texts("labels", labels);
+    }
+
+    /// Sets annotations.
+    pub fn set_annotations<'a>(&mut self, annotations: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        let annotations: Vec<(&str, &str)> = annotations.into_iter().collect();
+        self.set_texts("annotations", annotations.iter().copied());
+        let ours = annotations.into_iter().filter(|(key, _)| is_kept(key));
+        self.annotations.extend(ours.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    }
+
+    /// Puts the object into a namespace; `None` for kinds that have none.
+    pub fn set_namespace(&mut self, namespace: Option<&str>) {
+        let mut value = self.reveal();
+        if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+            match namespace {
+                Some(name) => metadata.insert("namespace".to_owned(), Value::String(name.to_owned())),
+                None => metadata.remove("namespace"),
+            };
+        }
+        self.namespace = namespace.map(ToOwned::to_owned);
+        self.reseal(&value);
+    }
+
+    fn set_texts<'a>(&mut self, field: &str, texts: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        let mut value = self.reveal();
+        if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+            let map = metadata.entry(field).or_insert_with(|| Value::Object(Map::new()));
+            for (key, text) in texts {
+                map[key] = Value::String(text.to_owned());
+            }
+        }
+        self.reseal(&value);
+    }
+
+    fn reseal(&mut self, value: &Value) {
+        self.body = Sealed::close(value);
+        self.digest = OnceLock::new();
     }
 
     /// The JSON for the API server, secrets included.
     pub fn wire(&self) -> Vec<u8> {
-        self.body.to_vec()
+        self.body.0.to_vec()
     }
 
     /// Bytes kept for it.
     pub fn size(&self) -> usize {
-        self.body.len()
+        self.body.0.len()
     }
 
     /// The digest that tells whether git's wish changed; keyed, since it covers secrets.
     pub fn digest(&self, key: &SecretKey) -> Digest {
-        *self.digest.get_or_init(|| key.digest_bytes(&self.body))
+        *self.digest.get_or_init(|| key.digest_bytes(&self.body.0))
     }
 
     /// The object without these fields: for fields that are set once.
@@ -259,28 +334,9 @@ impl fmt::Debug for Manifest {
     }
 }
 
-/// Whether objects of this kind hold data that must not be seen.
-pub fn is_secret(kind: &GroupKind) -> bool {
-    kind.kind == "Secret" && kind.group.is_empty()
-}
-
-/// The value at `path` of an object of this kind as a report may show it.
-pub fn shown(kind: &GroupKind, path: &FieldPath, value: Option<&Value>, key: &SecretKey) -> Shown {
-    let secret_field = match path.0.first() {
-        Some(PathElement::Field(name)) => matches!(name.as_str(), "data" | "stringData"),
-        // The whole object.
-        None => true,
-        _ => false,
-    };
-    // kubectl keeps a copy of the whole object, data included, in this annotation.
-    let copy = path.0.last()
-        == Some(&PathElement::Field("kubectl.kubernetes.io/last-applied-configuration".to_owned()));
-    let annotations = *path == FieldPath::of_fields(["metadata", "annotations"]);
-    if is_secret(kind) && (secret_field || copy || annotations) {
-        Shown::secret(value, key)
-    } else {
-        Shown::plain(value)
-    }
+/// Annotations that planning reads.
+fn is_kept(annotation: &str) -> bool {
+    annotation.starts_with("mooring.dev/") || annotation.starts_with("helm.sh/")
 }
 
 /// `only(value, paths)`: the object's identity and the values at these paths, for applying them alone.
@@ -357,25 +413,6 @@ fn encode_string_data(object: &mut Map<String, Value>) {
     }
 }
 
-/// Takes every secret value of `object` out of a text that comes from elsewhere: plain, in base64, and as JSON.
-pub fn scrub(text: &str, object: &Value) -> String {
-    let is_secret = object.get("kind").and_then(Value::as_str) == Some("Secret");
-    let data = object.get("data").and_then(Value::as_object);
-    let mut clean = text.to_owned();
-    for encoded in data.filter(|_| is_secret).into_iter().flatten().filter_map(|(_, value)| value.as_str()) {
-        let plain =
-            BASE64.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
-        let escaped = Value::String(plain.clone()).to_string();
-        for secret in [encoded, &plain, escaped.trim_matches('"')] {
-            // One or two letters would blacken the whole text and hide nothing.
-            if secret.len() > 2 {
-                clean = clean.replace(secret, "***");
-            }
-        }
-    }
-    clean
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -404,21 +441,29 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_s_data_is_masked_wherever_it_is_shown() {
+    fn a_masked_secret_holds_digests_for_values() {
         let key = SecretKey::new([3; 32]);
-        let value = secret().reveal();
-        let path = FieldPath::of_fields(["data", "a"]);
-        let kind = GroupKind::new("", "Secret");
-        let masked = shown(&kind, &path, path.get(&value), &key);
-        assert!(!format!("{masked:?}{masked}").contains("aHVudGVyMg"));
-        let name = FieldPath::of_fields(["metadata", "name"]);
-        assert_eq!(shown(&kind, &name, name.get(&value), &key).to_string(), "s");
+        let mut secret = secret();
+        secret.set_annotations([("kubectl.kubernetes.io/last-applied-configuration", "hunter2")]);
+        let text = secret.masked(&key).to_string();
+        assert!(
+            !text.contains("hunter2") && !text.contains("aHVudGVyMg") && text.contains("secret ("),
+            "{text}"
+        );
     }
 
     #[test]
-    fn an_error_text_is_cleaned_of_secrets_in_each_form() {
-        let text = "invalid value: \"hunter2\" (aHVudGVyMg==)";
-        assert_eq!(scrub(text, &secret().reveal()), "invalid value: \"***\" (***)");
+    fn labels_annotations_and_the_namespace_can_be_set_and_change_the_digest() {
+        let key = SecretKey::new([3; 32]);
+        let mut secret = secret();
+        let before = secret.digest(&key);
+        secret.set_labels([("a", "b")]);
+        secret.set_annotations([("mooring.dev/hold", "x")]);
+        secret.set_namespace(Some("lake"));
+        assert_ne!(secret.digest(&key), before);
+        assert_eq!(secret.label("a").as_deref(), Some("b"));
+        assert_eq!((secret.annotation("mooring.dev/hold"), secret.namespace()), (Some("x"), Some("lake")));
+        assert_eq!(secret.reveal()["metadata"]["namespace"], "lake");
     }
 
     #[test]

@@ -27,6 +27,20 @@ impl PathElement {
         }
     }
 
+    /// The element as FieldsV1 writes it: `f:replicas`, `k:{"name":"trino"}`, `v:"x"`, `i:0`.
+    pub fn to_fields_v1(&self) -> Box<str> {
+        match self {
+            Self::Field(name) => format!("f:{name}"),
+            Self::Key(keys) => {
+                let keys: serde_json::Map<String, Value> = keys.iter().cloned().collect();
+                format!("k:{}", Value::Object(keys))
+            }
+            Self::Value(value) => format!("v:{value}"),
+            Self::Index(index) => format!("i:{index}"),
+        }
+        .into_boxed_str()
+    }
+
     /// The position of the item in the list `parent`.
     pub(super) fn position(&self, parent: &Value) -> Option<usize> {
         let items = parent.as_array()?;
@@ -96,6 +110,22 @@ impl FieldPath {
             value = element.get(value)?;
         }
         Some(pointer)
+    }
+
+    /// The path of an ignore rule that covers this field: `/spec/containers/[name=trino]/image`. See [`PathPattern`].
+    pub fn to_pattern(&self) -> String {
+        let escape = |text: &str| text.replace('~', "~0").replace('/', "~1");
+        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        let parts = self.0.iter().map(|element| match element {
+            PathElement::Field(name) => escape(name),
+            PathElement::Key(keys) => match keys.first() {
+                Some((name, value)) => format!("[{name}={}]", escape(&plain(value))),
+                None => "*".to_owned(),
+            },
+            PathElement::Value(value) => escape(&plain(value)),
+            PathElement::Index(index) => index.to_string(),
+        });
+        parts.fold(String::new(), |pattern, part| pattern + "/" + &part)
     }
 
     /// Takes the value out of `root`; `None` if it was not there.
@@ -235,6 +265,30 @@ impl PathPattern {
             && self.parts.iter().zip(&path.0).all(|(part, element)| part.matches(element))
     }
 
+    /// Like [`PathPattern::matches`], with `root` to look into: a list item may be named by its position or by any field
+    /// of it, whatever the server tells the list's items apart by.
+    pub fn matches_in(&self, path: &FieldPath, root: &Value) -> bool {
+        if path.0.len() < self.parts.len() {
+            return false;
+        }
+        let mut parent = Some(root);
+        self.parts.iter().zip(&path.0).all(|(part, element)| {
+            let list = parent;
+            let item = list.and_then(|list| element.get(list));
+            parent = item;
+            part.matches(element)
+                || match (part, element) {
+                    (_, PathElement::Field(_)) | (PatternPart::Any, _) => false,
+                    (PatternPart::Item(name, text), _) => {
+                        item.and_then(|item| item.get(name)).is_some_and(|value| is_text(value, text))
+                    }
+                    (PatternPart::Name(name), _) => list
+                        .and_then(|list| element.position(list))
+                        .is_some_and(|position| *name == position.to_string()),
+                }
+        })
+    }
+
     /// The paths in `root` that the pattern names; whole subtrees, not their leaves.
     pub fn find(&self, root: &Value) -> Vec<FieldPath> {
         let mut found = Vec::new();
@@ -251,22 +305,26 @@ impl fmt::Display for PathPattern {
 
 impl PatternPart {
     fn matches(&self, element: &PathElement) -> bool {
-        let equals = |value: &Value, text: &str| match value {
-            Value::String(value) => value == text,
-            Value::Number(value) => value.to_string() == text,
-            Value::Bool(value) => value.to_string() == text,
-            _ => false,
-        };
         match (self, element) {
             (Self::Any, _) => true,
             (Self::Name(name), PathElement::Field(field)) => name == field,
             (Self::Name(name), PathElement::Index(index)) => *name == index.to_string(),
-            (Self::Name(name), PathElement::Value(value)) => equals(value, name),
+            (Self::Name(name), PathElement::Value(value)) => is_text(value, name),
             (Self::Item(name, text), PathElement::Key(keys)) => {
-                keys.iter().any(|(key, value)| key == name && equals(value, text))
+                keys.iter().any(|(key, value)| key == name && is_text(value, text))
             }
             _ => false,
         }
+    }
+}
+
+/// Whether a scalar reads as `text`.
+fn is_text(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(value) => value == text,
+        Value::Number(value) => value.to_string() == text,
+        Value::Bool(value) => value.to_string() == text,
+        _ => false,
     }
 }
 
@@ -359,6 +417,20 @@ mod tests {
         assert_eq!(by_name.find(&pod()).len(), 1);
         let annotation = PathPattern::parse("/metadata/annotations/a.b~1c").unwrap();
         assert!(annotation.matches(&FieldPath::of_fields(["metadata", "annotations", "a.b/c"])));
+    }
+
+    #[test]
+    fn a_pattern_finds_an_item_that_the_server_tells_apart_by_another_field() {
+        let service = json!({"spec": {"ports": [{"name": "http", "port": 80, "nodePort": 30080}]}});
+        let key = vec![("port".to_owned(), json!(80)), ("protocol".to_owned(), json!("TCP"))];
+        let path = FieldPath::of_fields(["spec", "ports"]).join(PathElement::Key(key));
+        let path = path.join(PathElement::Field("nodePort".to_owned()));
+        for text in ["/spec/ports/[name=http]/nodePort", "/spec/ports/0", "/spec/ports/[port=80]/nodePort"] {
+            assert!(PathPattern::parse(text).unwrap().matches_in(&path, &service), "{text}");
+        }
+        for text in ["/spec/ports/[name=https]/nodePort", "/spec/ports/1", "/spec/ports/*/port"] {
+            assert!(!PathPattern::parse(text).unwrap().matches_in(&path, &service), "{text}");
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::digest::{Digest, HashWriter};
 
 /// A value is shown up to this many bytes.
 const SHOWN: usize = 400;
+/// Of texts longer than this, only the line that differs is shown.
+const SHORT: usize = 100;
 
 /// The key of digests (HMAC-SHA256): without it nobody can find a weak password by trying digests.
 #[derive(Clone)]
@@ -29,6 +31,11 @@ impl SecretKey {
         // Writing into a MAC cannot fail.
         let _ = serde_json::to_writer(HashWriter(&mut mac), value);
         Digest::first(&mac.finalize().into_bytes())
+    }
+
+    /// The first eight bytes of a value's keyed digest, never 0: 0 stands for a field that is not there.
+    pub(super) fn short(&self, value: &Value) -> u64 {
+        self.digest(value).short().max(1)
     }
 
     /// The keyed digest of bytes.
@@ -73,16 +80,49 @@ impl Shown {
                     return Self::Value(value.clone());
                 }
                 let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-                let end = (0..=SHOWN).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+                let end = text.floor_char_boundary(SHOWN);
                 Self::Value(Value::String(format!("{}... ({length} bytes)", &text[..end])))
             }
         }
+    }
+
+    /// Two values that differ and may be seen. Of long texts the first line that differs is shown, so that a change in
+    /// the middle of a file is seen as one.
+    pub fn pair(one: Option<&Value>, other: Option<&Value>) -> (Self, Self) {
+        let (Some(Value::String(left)), Some(Value::String(right))) = (one, other) else {
+            return (Self::plain(one), Self::plain(other));
+        };
+        let short = |text: &str| text.len() <= SHORT && !text.contains('\n');
+        if left == right || (short(left) && short(right)) {
+            return (Self::plain(one), Self::plain(other));
+        }
+        let same = left.lines().zip(right.lines()).take_while(|(left, right)| left == right).count();
+        let line = |text: &str, against: &str| {
+            let Some(found) = text.lines().nth(same) else {
+                return Self::Value(Value::String(format!("line {}: ends before it", same + 1)));
+            };
+            let from = against.lines().nth(same).map_or(0, |against| split(found, against));
+            Self::Value(Value::String(format!("line {}: {}", same + 1, cut(&found[from..], from > 0))))
+        };
+        (line(left, right), line(right, left))
     }
 
     /// A value that may not be seen.
     pub fn secret(value: Option<&Value>, key: &SecretKey) -> Self {
         value.map_or(Self::Absent, |value| Self::Secret(key.digest(value).to_string()[..8].to_owned()))
     }
+}
+
+/// Where a long line is to be cut at its front, so that its first difference from another is seen, a few words before it.
+fn split(line: &str, other: &str) -> usize {
+    let same = line.bytes().zip(other.bytes()).take_while(|(one, two)| one == two).count();
+    if line.len() <= SHORT { 0 } else { line.floor_char_boundary(same.saturating_sub(SHORT / 4)) }
+}
+
+fn cut(text: &str, beheaded: bool) -> String {
+    let end = text.floor_char_boundary(SHORT);
+    let (head, tail) = (if beheaded { "..." } else { "" }, if end < text.len() { "..." } else { "" });
+    format!("{head}{}{tail}", &text[..end])
 }
 
 impl fmt::Display for Shown {
@@ -122,6 +162,27 @@ mod tests {
         assert_ne!(one, Shown::secret(Some(&json!("hunter2")), &SecretKey::new([2; 32])));
         assert!(!format!("{one} {one:?} {}", serde_json::to_string(&one).unwrap()).contains("hunter2"));
         assert_eq!(format!("{key:?}"), "SecretKey");
+    }
+
+    #[test]
+    fn of_long_texts_the_first_line_that_differs_is_shown() {
+        let one = json!(format!("{}memory=3Gi\nend", "same\n".repeat(100)));
+        let two = json!(format!("{}memory=1Gi\nend", "same\n".repeat(100)));
+        let (left, right) = Shown::pair(Some(&one), Some(&two));
+        assert_eq!(
+            (left.to_string(), right.to_string()),
+            ("line 101: memory=3Gi".into(), "line 101: memory=1Gi".into())
+        );
+        let (long, longer) = (json!("é".repeat(300) + "a"), json!("é".repeat(300) + "b"));
+        let (left, right) = Shown::pair(Some(&long), Some(&longer));
+        assert_ne!(left, right);
+        let (left, right) = Shown::pair(Some(&json!("a\nb")), Some(&json!("a")));
+        assert_eq!(
+            (left.to_string(), right.to_string()),
+            ("line 2: b".into(), "line 2: ends before it".into())
+        );
+        let (left, right) = Shown::pair(Some(&json!("1Gi")), None);
+        assert_eq!((left.to_string(), right), ("1Gi".into(), Shown::Absent));
     }
 
     #[test]

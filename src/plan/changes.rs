@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::drift::{Actor, Question, find};
-use super::observed::is_own;
+use super::people::is_own;
 use super::policy::IgnorePaths;
 use crate::manifest::{FieldPath, FieldSet, ManagedEntry, Manifest, Origin, SecretKey, Shown, shown};
 
@@ -73,6 +73,9 @@ pub fn changes(comparison: &Comparison<'_>) -> Vec<Change> {
         .partition(|change| change.to == Shown::Absent);
     for path in finding.yielded {
         // An autoscaler's, as far as drift goes; but what is applied is applied.
+        if path.get(live) == path.get(wished) {
+            continue;
+        }
         let to = shown(kind, &path, path.get(wished), key);
         changes.push(Change {
             from: shown(kind, &path, path.get(live), key),

@@ -52,10 +52,12 @@ pub fn without_status(kind: &GroupKind) -> Option<Health> {
             kind.kind.as_str(),
             "ConfigMap" | "Secret" | "ServiceAccount" | "LimitRange" | "Endpoints"
         ),
-        "rbac.authorization.k8s.io" => true,
         "storage.k8s.io" => kind.kind == "StorageClass",
         "networking.k8s.io" => matches!(kind.kind.as_str(), "NetworkPolicy" | "IngressClass"),
-        "scheduling.k8s.io" | "admissionregistration.k8s.io" | "node.k8s.io" => true,
+        "rbac.authorization.k8s.io"
+        | "scheduling.k8s.io"
+        | "admissionregistration.k8s.io"
+        | "node.k8s.io" => true,
         _ => false,
     };
     plain.then_some(Health::Current)
@@ -97,15 +99,21 @@ pub fn assess(live: &Value) -> Health {
     if observed.is_some_and(|observed| observed < number(live, "/metadata/generation")) {
         return Health::InProgress("its controller has not seen the change yet".to_owned());
     }
+    // What any controller may say of its objects, before the rules of their kinds.
+    if holds(live, "Stalled") {
+        return Health::Failed(message(live, "Stalled"));
+    }
+    if holds(live, "Reconciling") {
+        return waiting(live, "Reconciling");
+    }
     let kind = live.get("kind").and_then(Value::as_str).unwrap_or_default();
     let group = live.get("apiVersion").and_then(Value::as_str).and_then(|text| text.split_once('/'));
     match (group.map_or("", |(group, _)| group), kind) {
         ("apps", "Deployment") => deployment(live),
         ("apps", "StatefulSet") => stateful_set(live),
         ("apps", "DaemonSet") => daemon_set(live),
-        ("apps", "ReplicaSet") => replicas(live, "availableReplicas"),
+        ("apps", "ReplicaSet") => replica_set(live),
         ("batch", "Job") => job(live),
-        ("batch", "CronJob") => Health::Current,
         ("", "Pod") => pod(live),
         ("", "PersistentVolumeClaim") => claim(live),
         ("", "Service") => service(live),
@@ -118,7 +126,7 @@ pub fn assess(live: &Value) -> Health {
                 waiting(live, "Available")
             }
         }
-        ("policy", "PodDisruptionBudget") => Health::Current,
+        ("batch", "CronJob") | ("policy", "PodDisruptionBudget") => Health::Current,
         _ => generic(live),
     }
 }
@@ -201,18 +209,28 @@ fn daemon_set(live: &Value) -> Health {
     }
     let has = |name: &str| number(live, &format!("/status/{name}"));
     let wanted = has("desiredNumberScheduled");
+    // With OnDelete nothing is rolled out by the controller.
+    let rolls = live.pointer("/spec/updateStrategy/type").is_none_or(|kind| kind != "OnDelete");
     for (name, word) in [("updatedNumberScheduled", "updated"), ("numberAvailable", "available")] {
-        if has(name) < wanted {
+        if has(name) < wanted && (rolls || word != "updated") {
             return Health::InProgress(format!("{} of {wanted} pods {word}", has(name)));
         }
     }
     Health::Current
 }
 
-fn replicas(live: &Value, name: &str) -> Health {
-    let has = number(live, &format!("/status/{name}"));
-    let wanted = asked(live);
-    if has < wanted { Health::InProgress(format!("{has} of {wanted} replicas")) } else { Health::Current }
+fn replica_set(live: &Value) -> Health {
+    if let Some(unseen) = unseen(live) {
+        return unseen;
+    }
+    if holds(live, "ReplicaFailure") {
+        return waiting(live, "ReplicaFailure");
+    }
+    let (has, wanted) = (number(live, "/status/availableReplicas"), asked(live));
+    if has < wanted {
+        return Health::InProgress(format!("{has} of {wanted} replicas available"));
+    }
+    Health::Current
 }
 
 fn job(live: &Value) -> Health {
@@ -230,9 +248,26 @@ fn pod(live: &Value) -> Health {
         Some("Succeeded") => Health::Current,
         Some("Failed") => Health::Failed("its containers ended with an error".to_owned()),
         Some("Running") if holds(live, "Ready") => Health::Current,
-        Some("Running") => waiting(live, "Ready"),
+        Some("Running") => match crashing(live) {
+            Some(container) => Health::Failed(format!("container {container} crashes again and again")),
+            None => waiting(live, "Ready"),
+        },
+        Some("Pending")
+            if condition(live, "PodScheduled").is_some_and(|known| known["status"] == "False") =>
+        {
+            waiting(live, "PodScheduled")
+        }
         phase => Health::InProgress(format!("phase {}", phase.unwrap_or("unknown"))),
     }
+}
+
+/// A container that the kubelet no longer starts at once, since it keeps ending.
+fn crashing(live: &Value) -> Option<&str> {
+    let statuses = live.pointer("/status/containerStatuses").and_then(Value::as_array)?;
+    let crashes = |status: &&Value| {
+        status.pointer("/state/waiting/reason").is_some_and(|reason| reason == "CrashLoopBackOff")
+    };
+    statuses.iter().find(crashes)?.get("name")?.as_str()
 }
 
 /// A claim that waits for its first consumer is as it should be: its binding comes with the pod.
@@ -244,11 +279,12 @@ fn claim(live: &Value) -> Health {
     }
 }
 
+/// A load balancer's address is not waited for: clusters without one never give it.
 fn service(live: &Value) -> Health {
-    let balanced = live.pointer("/spec/type").is_some_and(|kind| kind == "LoadBalancer");
-    let ingress = live.pointer("/status/loadBalancer/ingress").and_then(Value::as_array);
-    if balanced && ingress.is_none_or(Vec::is_empty) {
-        return Health::InProgress("its load balancer has no address yet".to_owned());
+    let is =
+        |pointer: &str, text: &str| live.pointer(pointer).and_then(Value::as_str).unwrap_or_default() == text;
+    if is("/spec/type", "LoadBalancer") && is("/spec/clusterIP", "") {
+        return Health::InProgress("it has no cluster address yet".to_owned());
     }
     Health::Current
 }
@@ -263,12 +299,6 @@ fn crd(live: &Value) -> Health {
 
 /// Kinds that kstatus does not know: by the conditions that most controllers set.
 fn generic(live: &Value) -> Health {
-    if holds(live, "Stalled") {
-        return Health::Failed(message(live, "Stalled"));
-    }
-    if holds(live, "Reconciling") {
-        return waiting(live, "Reconciling");
-    }
     match condition(live, "Ready").map(|condition| condition["status"].as_str().unwrap_or_default()) {
         Some("True") | None => Health::Current,
         Some(_) => waiting(live, "Ready"),
@@ -280,6 +310,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[expect(clippy::needless_pass_by_value, reason = "the tests read better with `json!` alone")]
     fn object(kind: &str, version: &str, spec: Value, status: Value) -> Value {
         json!({"apiVersion": version, "kind": kind, "metadata": {"generation": 2}, "spec": spec, "status": status})
     }
@@ -313,7 +344,7 @@ mod tests {
         assert!(matches!(assess(&object("Job", "batch/v1", json!({}), json!({}))), Health::InProgress(_)));
         let pending = json!({"phase": "Pending"});
         assert_eq!(assess(&object("PersistentVolumeClaim", "v1", json!({}), pending)), Health::Current);
-        let balanced = json!({"type": "LoadBalancer"});
+        let balanced = json!({"type": "LoadBalancer", "clusterIP": ""});
         assert!(matches!(assess(&object("Service", "v1", balanced, json!({}))), Health::InProgress(_)));
         let crd = "CustomResourceDefinition";
         assert!(matches!(
@@ -333,5 +364,91 @@ mod tests {
         assert_eq!(at(json!([{"type": "Ready", "status": "True"}])), Health::Current);
         assert!(matches!(at(json!([{"type": "Ready", "status": "False"}])), Health::InProgress(_)));
         assert!(at(json!([{"type": "Stalled", "status": "True"}])).is_failed());
+    }
+
+    #[test]
+    fn a_load_balancer_s_address_is_not_waited_for() {
+        let spec = json!({"type": "LoadBalancer", "clusterIP": "10.0.0.1"});
+        assert_eq!(assess(&object("Service", "v1", spec, json!({}))), Health::Current);
+    }
+
+    #[test]
+    fn a_stateful_set_waits_for_its_replicas_and_for_its_update_down_to_the_partition() {
+        let at = |spec: Value, status: Value| assess(&object("StatefulSet", "apps/v1", spec, status));
+        let status = |ready, updated| json!({"observedGeneration": 2, "readyReplicas": ready, "updatedReplicas": updated});
+        let partition = |at| json!({"replicas": 3, "updateStrategy": {"rollingUpdate": {"partition": at}}});
+        assert!(matches!(at(json!({"replicas": 3}), json!({})), Health::InProgress(_)));
+        assert!(matches!(at(json!({"replicas": 3}), status(2, 3)), Health::InProgress(_)));
+        assert!(matches!(at(json!({"replicas": 3}), status(3, 2)), Health::InProgress(_)));
+        assert!(matches!(at(partition(1), status(3, 1)), Health::InProgress(_)));
+        assert_eq!(at(partition(1), status(3, 2)), Health::Current);
+        let by_hand = json!({"replicas": 3, "updateStrategy": {"type": "OnDelete"}});
+        assert_eq!(at(by_hand, status(3, 0)), Health::Current);
+    }
+
+    #[test]
+    fn a_daemon_set_waits_for_all_its_nodes() {
+        let at = |spec: Value, updated, available| {
+            let status = json!({"observedGeneration": 2, "desiredNumberScheduled": 3,
+                "updatedNumberScheduled": updated, "numberAvailable": available});
+            assess(&object("DaemonSet", "apps/v1", spec, status))
+        };
+        assert!(matches!(at(json!({}), 2, 3), Health::InProgress(_)));
+        assert!(matches!(at(json!({}), 3, 2), Health::InProgress(_)));
+        assert_eq!(at(json!({}), 3, 3), Health::Current);
+        assert_eq!(at(json!({"updateStrategy": {"type": "OnDelete"}}), 0, 3), Health::Current);
+    }
+
+    #[test]
+    fn a_replica_set_says_why_it_cannot_make_pods() {
+        let failure = json!({"observedGeneration": 2, "conditions": [{"type": "ReplicaFailure", "status": "True",
+            "reason": "FailedCreate", "message": "exceeded quota"}]});
+        let health = assess(&object("ReplicaSet", "apps/v1", json!({}), failure));
+        assert_eq!(health, Health::InProgress("FailedCreate: exceeded quota".to_owned()));
+        let ready = json!({"observedGeneration": 2, "availableReplicas": 1});
+        assert_eq!(assess(&object("ReplicaSet", "apps/v1", json!({}), ready)), Health::Current);
+    }
+
+    #[test]
+    fn a_pod_that_crashes_again_and_again_has_failed() {
+        let pod = |status: Value| assess(&object("Pod", "v1", json!({}), status));
+        let crashing = json!({"phase": "Running", "containerStatuses": [
+            {"name": "fine", "state": {"running": {}}},
+            {"name": "main", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]});
+        assert_eq!(pod(crashing), Health::Failed("container main crashes again and again".to_owned()));
+        let unscheduled = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False",
+            "reason": "Unschedulable", "message": "no nodes"}]});
+        assert_eq!(pod(unscheduled), Health::InProgress("Unschedulable: no nodes".to_owned()));
+        let ready = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
+        assert_eq!(pod(ready), Health::Current);
+        assert_eq!(pod(json!({"phase": "Succeeded"})), Health::Current);
+        assert!(pod(json!({"phase": "Failed"})).is_failed());
+    }
+
+    #[test]
+    fn what_is_being_deleted_is_never_current() {
+        let mut map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}});
+        assert_eq!(assess(&map), Health::Current);
+        map["metadata"]["deletionTimestamp"] = json!("2026-11-23T10:00:00Z");
+        assert_eq!(assess(&map), Health::Terminating);
+    }
+
+    #[test]
+    fn a_controller_that_says_stalled_or_reconciling_is_believed_whatever_the_kind() {
+        let with =
+            |kind: &str| json!({"observedGeneration": 2, "conditions": [{"type": kind, "status": "True"}]});
+        let scaled = json!({"replicas": 0});
+        assert!(assess(&object("Deployment", "apps/v1", scaled.clone(), with("Stalled"))).is_failed());
+        let reconciling = assess(&object("Deployment", "apps/v1", scaled, with("Reconciling")));
+        assert!(matches!(reconciling, Health::InProgress(_)));
+    }
+
+    #[test]
+    fn malformed_statuses_are_waited_for_and_never_a_panic() {
+        for value in [json!(null), json!([]), json!({"status": 5}), json!({"kind": 5, "metadata": "x"})] {
+            let _ = assess(&value);
+        }
+        let odd = object("Deployment", "apps/v1", json!("x"), json!({"conditions": {"type": 1}}));
+        assert!(matches!(assess(&odd), Health::InProgress(_)));
     }
 }

@@ -1,6 +1,7 @@
 //! What to do and why: desired against observed, drift, fights, health. Pure: time and all that is known come in as
 //! arguments.
 
+mod added;
 mod catalog;
 mod changes;
 pub mod drift;
@@ -10,7 +11,12 @@ mod observed;
 mod people;
 mod planner;
 mod policy;
+mod prune;
 mod record;
+#[cfg(test)]
+mod scenarios;
+mod stages;
+mod steps;
 
 pub use catalog::{Catalog, Resource};
 pub use changes::{Change, Comparison, changes};
@@ -18,6 +24,7 @@ pub use drift::{Actor, FieldDrift};
 pub use fights::{Fight, Fights};
 pub use observed::{Baseline, Hold, Inventory, InventoryEntry, Observed, ObservedError, ObservedSet};
 pub use people::{is_autoscaler, is_person};
-pub use planner::{Action, ComponentPlan, Plan, PrunePlan, Stage, Step, plan, wish_digest};
+pub use planner::{plan, wish_digest};
 pub use policy::{Autoscaled, IgnorePaths, Policy};
 pub use record::{Decision, DriftKind, DriftRecord};
+pub use steps::{Action, ComponentPlan, Plan, PrunePlan, Stage, Step};

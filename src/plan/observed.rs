@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::people::is_person;
-use crate::manifest::{Digest, FieldSet, MANAGER, ManagedEntry, ObjectKey, Operation, SecretKey};
+use super::people::{by_hand, is_autoscaler, is_own};
+use crate::manifest::{Digest, FieldPath, FieldSet, ManagedEntry, ObjectKey, SecretKey};
 
 /// A person's hold on an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,13 +22,37 @@ pub struct Hold {
     pub since: Option<Timestamp>,
 }
 
+impl Hold {
+    /// Who holds the object, for how long by now, and why: `held by kubectl-annotate for 2 h 5 min (debugging)`.
+    pub fn at(&self, now: Timestamp) -> String {
+        let since = self.since.map(|since| {
+            let minutes = now.duration_since(since).as_mins().max(0);
+            match (minutes / (24 * 60), minutes / 60 % 24, minutes % 60) {
+                (0, 0, 0) => " for less than a minute".to_owned(),
+                (0, 0, minutes) => format!(" for {minutes} min"),
+                (0, hours, minutes) => format!(" for {hours} h {minutes} min"),
+                (days, hours, _) => format!(" for {days} d {hours} h"),
+            }
+        });
+        format!("held by {}{}{}", self.holder(), since.unwrap_or_default(), self.why())
+    }
+
+    fn holder(&self) -> &str {
+        self.by.as_deref().unwrap_or("somebody")
+    }
+
+    fn why(&self) -> String {
+        if self.reason.is_empty() { String::new() } else { format!(" ({})", self.reason) }
+    }
+}
+
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "held by {}", self.by.as_deref().unwrap_or("somebody"))?;
+        write!(f, "held by {}", self.holder())?;
         if let Some(since) = self.since {
             write!(f, " since {since}")?;
         }
-        if self.reason.is_empty() { Ok(()) } else { write!(f, " ({})", self.reason) }
+        f.write_str(&self.why())
     }
 }
 
@@ -55,6 +79,10 @@ pub struct Observed {
     pub controlled: bool,
     /// `mooring.dev/prune`, if it says so.
     pub prune: Option<bool>,
+    /// The component that its label names.
+    pub component: Option<String>,
+    /// The fields below `spec` that an autoscaler has taken.
+    pub autoscaled: Vec<FieldPath>,
 }
 
 /// Metadata that is no object.
@@ -73,15 +101,17 @@ impl Observed {
         let own = entries.iter().find(|entry| is_own(entry));
         let people: Vec<Vec<u8>> = entries
             .iter()
-            .filter(|entry| is_person(&entry.manager) && entry.subresource.is_none())
-            .map(|entry| format!("{}{}", entry.manager, entry.fields_v1).into_bytes())
+            .filter(|entry| by_hand(entry))
+            .map(|entry| format!("{} {}", entry.manager, entry.fields_v1).into_bytes())
             .collect();
-        let hold = text("/annotations/mooring.dev~1hold").map(|reason| {
+        // `false` is how many a person would say no.
+        let said = text("/annotations/mooring.dev~1hold").filter(|reason| reason != "false");
+        let hold = said.map(|reason| {
             let holder = entries.iter().find(|entry| {
                 entry.fields_v1.pointer("/f:metadata/f:annotations/f:mooring.dev~1hold").is_some()
             });
             Hold {
-                reason,
+                reason: one_line(&reason),
                 by: holder.map(|entry| entry.manager.clone()),
                 since: holder.and_then(|entry| entry.time),
             }
@@ -104,6 +134,8 @@ impl Observed {
                 .collect(),
             controlled: owners.into_iter().flatten().any(|owner| owner["controller"] == true),
             prune: text("/annotations/mooring.dev~1prune").map(|text| text == "true"),
+            component: text("/labels/mooring.dev~1component"),
+            autoscaled: autoscaled(&entries),
         })
     }
 
@@ -125,9 +157,22 @@ impl Observed {
     }
 }
 
-/// Whether a managedFields entry is ours.
-pub(super) fn is_own(entry: &ManagedEntry) -> bool {
-    entry.manager == MANAGER && entry.operation == Operation::Apply && entry.subresource.is_none()
+/// A person's words, fit for one line of a report.
+fn one_line(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+    text.trim().to_owned()
+}
+
+/// The fields below `spec` that an autoscaler's entries hold.
+fn autoscaled(entries: &[ManagedEntry]) -> Vec<FieldPath> {
+    let spec = FieldPath::of_fields(["spec"]);
+    entries
+        .iter()
+        .filter(|entry| is_autoscaler(&entry.manager, entry.subresource.as_deref()))
+        .filter_map(|entry| entry.fields().ok())
+        .flat_map(|fields| fields.leaves())
+        .filter(|path| path.starts_with(&spec))
+        .collect()
 }
 
 /// What is there of an environment.
@@ -262,5 +307,44 @@ mod tests {
             "fieldsV1": {"f:metadata": {"f:annotations": {"f:mooring.dev/hold": {}}}}}]});
         let hold = Observed::from_metadata(&metadata).unwrap().hold.unwrap();
         assert_eq!(hold.to_string(), "held by kubectl-annotate since 2026-11-23T10:00:00Z (debugging)");
+    }
+
+    #[test]
+    fn a_hold_says_for_how_long() {
+        let since = "2026-11-23T10:00:00Z".parse::<Timestamp>().unwrap();
+        let hold =
+            Hold { reason: "debugging".into(), by: Some("kubectl-annotate".into()), since: Some(since) };
+        let at = |text: &str| hold.at(text.parse().unwrap());
+        assert_eq!(at("2026-11-23T12:05:30Z"), "held by kubectl-annotate for 2 h 5 min (debugging)");
+        assert_eq!(at("2026-11-23T10:00:30Z"), "held by kubectl-annotate for less than a minute (debugging)");
+        assert_eq!(at("2026-11-26T14:00:00Z"), "held by kubectl-annotate for 3 d 4 h (debugging)");
+        let unknown = Hold { reason: String::new(), by: None, since: None };
+        assert_eq!(unknown.at(since), "held by somebody");
+    }
+
+    #[test]
+    fn a_hold_that_says_false_is_none() {
+        let metadata = |word: &str| json!({"annotations": {HOLD: word}});
+        assert_eq!(Observed::from_metadata(&metadata("false")).unwrap().hold, None);
+        assert!(Observed::from_metadata(&metadata("")).unwrap().hold.is_some());
+    }
+
+    #[test]
+    fn an_autoscaler_is_seen_in_the_metadata_and_a_person_who_scales_is_none() {
+        let by = |manager: &str| {
+            let metadata = json!({"managedFields": [{"manager": manager, "operation": "Update",
+                "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}, "f:status": {"f:x": {}}}}]});
+            Observed::from_metadata(&metadata).unwrap().autoscaled
+        };
+        assert_eq!(by("kube-controller-manager"), [FieldPath::of_fields(["spec", "replicas"])]);
+        assert!(by("kubectl").is_empty());
+    }
+
+    #[test]
+    fn malformed_metadata_is_an_error_or_empty_and_never_a_panic() {
+        assert!(Observed::from_metadata(&json!("x")).is_err());
+        let odd = json!({"uid": 5, "managedFields": [{}, "x", {"operation": "Apply", "manager": "mooring",
+            "fieldsV1": {"x:": 1}}], "labels": [], "ownerReferences": {}, "finalizers": "x"});
+        assert_eq!(Observed::from_metadata(&odd).unwrap().uid, "");
     }
 }

@@ -42,6 +42,11 @@ impl IgnorePaths {
         self.0.iter().find(|(pattern, _)| pattern.matches(path)).map(|(_, reason)| reason.as_str())
     }
 
+    /// The same, with the object to look into: a rule may name a list item by any of its fields.
+    pub fn reason_in(&self, path: &FieldPath, live: &Value) -> Option<&str> {
+        self.0.iter().find(|(pattern, _)| pattern.matches_in(path, live)).map(|(_, reason)| reason.as_str())
+    }
+
     /// The fields of a manifest that the rules name: set once, at creation.
     pub fn fields_of(&self, manifest: &Value) -> Vec<FieldPath> {
         self.0.iter().flat_map(|(pattern, _)| pattern.find(manifest)).collect()

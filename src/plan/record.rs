@@ -118,13 +118,24 @@ fn optional_milliseconds<S: Serializer>(
     }
 }
 
+/// Fields that a summary names.
+const SUMMARY_FIELDS: usize = 5;
+/// A summary's longest text in bytes: what a Kubernetes Event can hold.
+const SUMMARY: usize = 1024;
+/// Longer values do not push the notes beside them to the right.
+const WIDEST: usize = 40;
+
 impl DriftRecord {
     /// What was decided, as a sentence.
     pub fn conclusion(&self) -> String {
         match &self.decision {
             Decision::Corrected => {
                 let repaired = self.repaired.unwrap_or_default();
-                let verb = if self.kind == DriftKind::Missing { "made anew" } else { "put back" };
+                let verb = match self.kind {
+                    DriftKind::Missing => "made anew",
+                    DriftKind::Added => "taken out",
+                    DriftKind::Modified | DriftKind::MissedRun => "put back",
+                };
                 format!(
                     "{verb} after {} ms (seen {}, repaired {})",
                     (self.seen + repaired).as_millis(),
@@ -147,56 +158,91 @@ impl DriftRecord {
         let mut parts: Vec<String> = self
             .fields
             .iter()
-            .take(5)
+            .take(SUMMARY_FIELDS)
             .map(|field| {
-                let by =
-                    field.actor.as_ref().map(|actor| format!(" by {}", actor.manager)).unwrap_or_default();
+                let by = field.actor.as_ref().map(|actor| format!(" by {actor}")).unwrap_or_default();
                 format!("{}: wanted {}, found {}{by}", field.path, field.wanted, field.found)
             })
             .collect();
-        if self.fields.len() > 5 {
-            parts.push(format!("and {} more", self.fields.len() - 5));
+        if self.fields.len() > SUMMARY_FIELDS {
+            parts.push(format!("and {} more", self.fields.len() - SUMMARY_FIELDS));
         }
-        format!("{}; {} ({} at {})", parts.join("; "), self.conclusion(), self.environment, self.revision)
+        // The proposal of a fight needs more lines than one.
+        let conclusion = match &self.decision {
+            Decision::Deferred(fight) => fight.summary(),
+            _ => self.conclusion(),
+        };
+        // What was decided is said in any case; the fields get the room that is left.
+        let end = format!("; {conclusion} ({} at {})", self.environment, self.revision);
+        let fields = parts.join("; ");
+        let room = fields.floor_char_boundary(SUMMARY.saturating_sub(end.len() + 3));
+        let dots = if room < fields.len() { "..." } else { "" };
+        let text = format!("{}{dots}{end}", &fields[..room]);
+        text[..text.floor_char_boundary(SUMMARY)].to_owned()
+    }
+
+    /// Who changed a field and when; with the day, where it was another one.
+    fn whom(&self, field: &FieldDrift) -> Option<String> {
+        let actor = field.actor.as_ref()?;
+        let Some(time) = actor.time else { return Some(actor.to_string()) };
+        let day = |time: Timestamp| time.strftime("%Y-%m-%d").to_string();
+        let same_day = day(time) == day(self.time);
+        Some(format!("{actor}, {}", time.strftime(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" })))
     }
 }
 
 impl fmt::Display for DriftRecord {
-    /// Several lines for people. The time and the word `drift` are put in front by whoever writes the log.
+    /// Several lines for people. The time and the word `drift` are put in front by whoever writes the log; times are UTC.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<42} {} at {}", self.object.to_string(), self.environment, self.revision)?;
+        write!(f, "{:<42}  {} at {}", self.object.to_string(), self.environment, self.revision)?;
         for field in &self.fields {
-            writeln!(f, "            {}", field.path)?;
-            write!(f, "              wanted  {}", field.wanted)?;
-            match &field.origin {
-                Some(origin) => writeln!(f, "   {origin}")?,
-                None => writeln!(f)?,
-            }
-            write!(f, "              found   {}", field.found)?;
-            if let Some(actor) = &field.actor {
-                write!(f, "   {}", actor.manager)?;
-                if let Some(subresource) = &actor.subresource {
-                    write!(f, " ({subresource})")?;
-                }
-                if let Some(time) = actor.time {
-                    write!(f, ", {}", time.strftime("%H:%M:%S"))?;
+            write!(f, "\n          {}", field.path)?;
+            let (wanted, found) = (field.wanted.to_string(), field.found.to_string());
+            let width = wanted.chars().count().max(found.chars().count()).min(WIDEST);
+            let origin = field.origin.as_ref().map(ToString::to_string);
+            for (word, value, note) in [("wanted", wanted, origin), ("found ", found, self.whom(field))] {
+                match note {
+                    Some(note) => write!(f, "\n            {word}  {value:<width$}   {note}")?,
+                    None => write!(f, "\n            {word}  {value}")?,
                 }
             }
-            writeln!(f)?;
         }
-        write!(f, "            {}", self.conclusion())
+        write!(f, "\n          {}", self.conclusion())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{FieldPath, GroupKind, Operation, Origin, Shown, SourceLine};
-    use crate::plan::drift::Actor;
+    use crate::manifest::{FieldPath, GroupKind, Operation, Origin, PathElement, Shown, SourceLine};
+    use crate::plan::Actor;
     use serde_json::json;
+
+    fn memory() -> FieldPath {
+        let container = PathElement::Key(vec![("name".into(), json!("trino"))]);
+        let mut path = FieldPath::of_fields(["spec", "template", "spec", "containers"]).join(container);
+        path.0.extend(FieldPath::of_fields(["resources", "limits", "memory"]).0);
+        path
+    }
+
+    fn field(path: FieldPath, wanted: Shown, found: Shown, manager: Option<&str>) -> FieldDrift {
+        let actor = manager.map(|manager| Actor {
+            manager: manager.to_owned(),
+            operation: Operation::Update,
+            subresource: None,
+            time: Some("2026-11-23T10:31:06Z".parse().unwrap()),
+        });
+        FieldDrift { path, wanted, found, origin: None, actor }
+    }
 
     fn record(decision: Decision) -> DriftRecord {
         let line = |file: &str, line| SourceLine { file: file.into(), line };
+        let value = |text: &str| Shown::Value(json!(text));
+        let mut changed = field(memory(), value("3Gi"), value("1Gi"), Some("kubectl-edit"));
+        changed.origin = Some(Origin {
+            template: line("components/trino/templates/coordinator.yaml", 41),
+            values: vec![line("environments/local/values/trino.yaml", 12)],
+        });
         DriftRecord {
             time: "2026-11-23T10:31:07Z".parse().unwrap(),
             environment: "local".into(),
@@ -208,45 +254,112 @@ mod tests {
                 name: "trino-coordinator".into(),
             },
             kind: DriftKind::Modified,
-            fields: vec![FieldDrift {
-                path: FieldPath::of_fields(["spec", "memory"]),
-                wanted: Shown::Value(json!("3Gi")),
-                found: Shown::Value(json!("1Gi")),
-                origin: Some(Origin {
-                    template: line("components/trino/templates/coordinator.yaml", 41),
-                    values: vec![line("environments/local/values/trino.yaml", 12)],
-                }),
-                actor: Some(Actor {
-                    manager: "kubectl-edit".into(),
-                    operation: Operation::Update,
-                    subresource: None,
-                    time: Some("2026-11-23T10:31:06Z".parse().unwrap()),
-                }),
-            }],
+            fields: vec![changed],
             decision,
             seen: Duration::from_millis(95),
             repaired: Some(Duration::from_millis(38)),
         }
     }
 
+    fn fight() -> Fight {
+        Fight {
+            path: "spec.replicas".into(),
+            manager: Some("kubectl-patch".into()),
+            corrections: 5,
+            until: "2026-11-23T10:31:17Z".parse().unwrap(),
+            proposal: "ignore:\n  - kind: Deployment".into(),
+        }
+    }
+
     #[test]
-    fn a_record_reads_on_a_terminal_as_the_documentation_shows_it() {
+    fn a_record_reads_on_a_terminal_as_the_design_shows_it() {
+        // With what the log puts in front of it.
+        let text = format!("10:31:07  drift  {}", record(Decision::Corrected));
         let wanted = "\
-Deployment lakehouse/trino-coordinator     local at 3f2c1a9
-            spec.memory
-              wanted  3Gi   components/trino/templates/coordinator.yaml:41, value from environments/local/values/trino.yaml:12
-              found   1Gi   kubectl-edit, 10:31:06
-            put back after 133 ms (seen 95, repaired 38)";
-        assert_eq!(record(Decision::Corrected).to_string(), wanted);
+10:31:07  drift  Deployment lakehouse/trino-coordinator      local at 3f2c1a9
+          spec.template.spec.containers[trino].resources.limits.memory
+            wanted  3Gi   components/trino/templates/coordinator.yaml:41, value from environments/local/values/trino.yaml:12
+            found   1Gi   kubectl-edit, 10:31:06
+          put back after 133 ms (seen 95, repaired 38)";
+        assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn several_fields_are_told_apart_and_their_notes_stand_in_line() {
+        let mut record = record(Decision::Reported);
+        let label = FieldPath::of_fields(["metadata", "labels", "team"]);
+        let path = FieldPath::of_fields(["spec", "replicas"]);
+        record.fields = vec![
+            field(label, Shown::Absent, Shown::Value(json!("x")), Some("kubectl-label")),
+            field(path, Shown::Value(json!(2)), Shown::Absent, None),
+        ];
+        record.time = "2026-11-24T00:00:01Z".parse().unwrap();
+        assert_eq!(
+            record.to_string(),
+            "\
+Deployment lakehouse/trino-coordinator      local at 3f2c1a9
+          metadata.labels.team
+            wanted  nothing
+            found   x         kubectl-label, 2026-11-23 10:31:06
+          spec.replicas
+            wanted  2
+            found   nothing
+          left as it is: the environment says `drift: report`"
+        );
+    }
+
+    #[test]
+    fn each_decision_says_why() {
+        let last = |decision| record(decision).to_string().lines().last().unwrap().trim().to_owned();
+        assert_eq!(
+            last(Decision::Held("held by kubectl-annotate for 2 h 5 min (debugging)".into())),
+            "left as it is: held by kubectl-annotate for 2 h 5 min (debugging)"
+        );
+        assert_eq!(last(Decision::Refused("no right".into())), "could not be put back: no right");
+        let text = record(Decision::Deferred(fight())).to_string();
+        assert!(text.contains("kubectl-patch changes it again; next try at 10:31:17"), "{text}");
+        assert!(text.ends_with("\n            ignore:\n              - kind: Deployment"), "{text}");
+        let mut gone = record(Decision::Corrected);
+        gone.kind = DriftKind::Missing;
+        assert!(gone.conclusion().starts_with("made anew after 133 ms"));
+        gone.kind = DriftKind::Added;
+        assert!(gone.conclusion().starts_with("taken out after 133 ms"));
     }
 
     #[test]
     fn a_record_in_json_is_whole() {
         let value = serde_json::to_value(record(Decision::Refused("no right".into()))).unwrap();
-        assert_eq!(value["fields"][0]["path"], "spec.memory");
+        assert_eq!(value["fields"][0]["path"], memory().to_string());
         assert_eq!(value["fields"][0]["actor"]["manager"], "kubectl-edit");
         assert_eq!(value["fields"][0]["origin"]["template"]["line"], 41);
         assert_eq!(value["decision"], json!({"action": "refused", "reason": "no right"}));
         assert_eq!((&value["seenMs"], &value["repairedMs"]), (&json!(95), &json!(38)));
+        let value = serde_json::to_value(record(Decision::Deferred(fight()))).unwrap();
+        assert_eq!(value["decision"]["fight"]["manager"], "kubectl-patch");
+    }
+
+    #[test]
+    fn a_summary_is_one_line_that_an_event_can_hold_and_ends_with_the_decision() {
+        let mut long = record(Decision::Deferred(fight()));
+        let value = Shown::Value(json!("ä".repeat(200)));
+        long.fields = vec![field(memory(), value.clone(), value, Some("kubectl-edit")); 7];
+        let summary = long.summary();
+        assert!(summary.len() <= SUMMARY && !summary.contains('\n'), "{summary}");
+        assert!(summary.ends_with("next try at 10:31:17 (local at 3f2c1a9)"), "{summary}");
+        let short = record(Decision::Corrected).summary();
+        assert_eq!(
+            short,
+            "spec.template.spec.containers[trino].resources.limits.memory: wanted 3Gi, found 1Gi by kubectl-edit; \
+             put back after 133 ms (seen 95, repaired 38) (local at 3f2c1a9)"
+        );
+    }
+
+    #[test]
+    fn a_difference_is_an_addition_only_if_git_wants_nothing_there() {
+        let path = FieldPath::of_fields(["data", "a"]);
+        let added = field(path.clone(), Shown::Absent, Shown::Value(json!(1)), None);
+        let changed = field(path, Shown::Value(json!(2)), Shown::Value(json!(1)), None);
+        assert_eq!(DriftKind::of(std::slice::from_ref(&added)), DriftKind::Added);
+        assert_eq!(DriftKind::of(&[added, changed]), DriftKind::Modified);
     }
 }
