@@ -282,8 +282,18 @@ impl Agent {
                 if gone {
                     self.report_found_missing(key);
                 }
+                self.weigh_late(key);
             }
             Err(refusal) => self.on_not_applied(key, refusal),
+        }
+    }
+
+    /// A write that was under way when a newer revision was planned made or changed an object that this plan knew
+    /// nothing of: it is planned anew.
+    fn weigh_late(&mut self, key: &ObjectKey) {
+        let Some(tracked) = self.world.objects.get(key) else { return };
+        if !tracked.is_applied() && tracked.trouble.is_none() {
+            self.later(Duration::ZERO, Timer::Replan);
         }
     }
 

@@ -17,6 +17,9 @@ use crate::plan::{self, Action, Plan, Policy};
 use crate::render::DesiredSet;
 use crate::source::{Arrival, SourceEvent};
 
+/// When planning anew is tried again that came while a revision was being rendered or planned.
+const REPLAN_AFTER: Duration = Duration::from_millis(100);
+
 /// A rendered revision.
 pub struct Rendered {
     /// Its environment file.
@@ -194,7 +197,12 @@ impl Agent {
 
     /// Plans anew what git says already: after the cluster began to serve other kinds, or after a failure.
     pub(super) fn replan(&mut self) {
-        if matches!(self.world.phase, Phase::Listing | Phase::Rendering) || self.next.is_some() {
+        if matches!(self.world.phase, Phase::Listing | Phase::Rendering) {
+            // A plan may be made already that knows nothing yet of what asks for another one.
+            self.later(REPLAN_AFTER, Timer::Replan);
+            return;
+        }
+        if self.next.is_some() {
             return;
         }
         let Some(goal) = self.world.goal.take() else { return };

@@ -1,7 +1,9 @@
 //! Crashes, and remotes and servers that fail.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::json;
@@ -56,8 +58,15 @@ fn killed_at_each_write(verdict: Verdict) {
         let victim = scene.start();
         let commit = scene.head();
         let words = format!(" is at {commit}");
-        // Killed; or so few writes were due that it came through.
-        scene.wait_until("it is killed or done", || !victim.is_running() || victim.said(&words));
+        // Killed; or so few writes were due that it came through. The inventory and the status are written after it
+        // said that it is done.
+        let done = Cell::new(None::<Instant>);
+        scene.wait_until("it is killed or done", || {
+            if done.get().is_none() && victim.said(&words) {
+                done.set(Some(Instant::now()));
+            }
+            !victim.is_running() || done.get().is_some_and(|at| at.elapsed() > Duration::from_secs(3))
+        });
         let came_through = victim.is_running();
         victim.kill();
         scene.proxy().rule(|_, _| Verdict::Forward);
