@@ -385,11 +385,16 @@ impl Agent {
     pub(super) fn on_discovered(&mut self, result: Result<Offer, ApiError>) {
         self.discovering = false;
         match result {
+            // A definition can be established and its kind not yet listed.
+            Ok(offer) if offer == self.offer => self.look_again_for_kinds(),
             Ok(offer) => {
                 self.offer = offer;
                 self.replan();
             }
-            Err(error) => tracing::warn!(%error, "cannot learn what the API server serves"),
+            Err(error) => {
+                tracing::warn!(%error, "cannot learn what the API server serves; asking again");
+                self.later(Duration::from_secs(5), Timer::Discover);
+            }
         }
     }
 

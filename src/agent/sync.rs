@@ -20,6 +20,11 @@ use crate::source::{Arrival, SourceEvent};
 /// When planning anew is tried again that came while a revision was being rendered or planned.
 const REPLAN_AFTER: Duration = Duration::from_millis(100);
 
+/// When the API server is asked again for a kind whose definition we applied.
+const PARKED_AGAIN: Duration = Duration::from_secs(1);
+/// When the API server is asked again for a kind that nothing of ours brings.
+const UNSERVED_AGAIN: Duration = Duration::from_secs(15);
+
 /// A rendered revision.
 pub struct Rendered {
     /// Its environment file.
@@ -224,13 +229,14 @@ impl Agent {
         let desired = goal.desired.clone();
         self.world.phase = Phase::Applying;
         self.watch_kinds(&plan);
-        self.take_in_wishes(&plan, &desired);
+        let unserved = self.take_in_wishes(&plan, &desired);
         self.world.components = plan
             .components
             .iter()
             .map(|component| ComponentProgress {
                 name: component.name.clone(),
                 failed: None,
+                unserved: unserved.get(&component.name).cloned(),
                 depends_on: component.depends_on.clone(),
                 stages: component
                     .stages
@@ -257,7 +263,19 @@ impl Agent {
             .map(|stage| stage.iter().map(|step| step.key.clone()).collect())
             .collect();
         self.report_plan(&plan);
+        self.look_again_for_kinds();
         self.advance_components();
+    }
+
+    /// Asks again what the API server serves while something waits for it: a definition of ours is served soon after it
+    /// is established, another tool's some day.
+    pub(super) fn look_again_for_kinds(&mut self) {
+        let Some(goal) = &self.world.goal else { return };
+        if goal.plan.steps().any(|step| step.action == Action::Park) {
+            self.later(PARKED_AGAIN, Timer::Discover);
+        } else if self.world.components.iter().any(|component| component.unserved.is_some()) {
+            self.later(UNSERVED_AGAIN, Timer::Discover);
+        }
     }
 
     fn watch_kinds(&mut self, plan: &Plan) {
@@ -269,8 +287,10 @@ impl Agent {
         }
     }
 
-    /// What git says of each object, and what is decided about it without a request.
-    fn take_in_wishes(&mut self, plan: &Plan, desired: &DesiredSet) {
+    /// What git says of each object, and what is decided about it without a request. Returns the components with kinds
+    /// that the API server does not serve.
+    fn take_in_wishes(&mut self, plan: &Plan, desired: &DesiredSet) -> HashMap<Arc<str>, String> {
+        let mut unserved = HashMap::new();
         let mut rendered = HashMap::new();
         for component in &desired.components {
             if let Ok(result) = &component.result {
@@ -298,6 +318,10 @@ impl Agent {
                 let Some(index) = step.object else { continue };
                 let Some(resource) = self.offer.catalog.resolve(&rendered.objects[index].manifest).cloned()
                 else {
+                    if step.action != Action::Park {
+                        let why = || format!("{}: {}", step.key, step.reason);
+                        unserved.entry(component.name.clone()).or_insert_with(why);
+                    }
                     continue;
                 };
                 let inherited = self.world.inherited.entries.remove(&step.key);
@@ -352,6 +376,7 @@ impl Agent {
         self.unsaved(moved);
         // Nothing is done about them, but the record of what differs is due.
         reported.iter().for_each(|key| self.enqueue(key, Task::Confirm));
+        unserved
     }
 
     /// Starts what can start: components whose dependencies are ready, stages whose predecessors are done.
@@ -430,10 +455,12 @@ impl Agent {
 
     /// Why the component is not as git says although all that can be applied is: an object was refused.
     fn refusal_in(&self, index: usize) -> Option<String> {
-        self.world.components[index].objects.iter().find_map(|key| {
+        let component = &self.world.components[index];
+        let refused = component.objects.iter().find_map(|key| {
             let trouble = self.world.objects.get(key)?.trouble.as_ref().filter(|trouble| !trouble.parked)?;
             Some(format!("{key}: {}", trouble.why))
-        })
+        });
+        refused.or_else(|| component.unserved.clone())
     }
 
     /// When nothing is left to apply: deletions, or the end.

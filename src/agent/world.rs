@@ -140,6 +140,8 @@ pub struct ComponentProgress {
     pub name: Arc<str>,
     /// Why its later stages cannot begin: an object of a stage before could not be applied.
     pub failed: Option<String>,
+    /// An object of it whose kind the API server does not serve.
+    pub unserved: Option<String>,
     /// The components that must be ready before.
     pub depends_on: Vec<Arc<str>>,
     /// What is still to be done, stage by stage, the next one first.

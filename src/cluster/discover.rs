@@ -10,7 +10,7 @@ const AGGREGATED: &str =
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;q=0.1";
 
 /// What the cluster offers, as rendering and planning need it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Offer {
     /// The server's version: `v1.36.3`.
     pub version: String,

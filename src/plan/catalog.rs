@@ -35,7 +35,7 @@ impl Resource {
 }
 
 /// All kinds that the API server serves and that can be applied.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Catalog {
     /// The versions of a kind in the server's order: the preferred one first.
     kinds: HashMap<GroupKind, Vec<Resource>>,

@@ -96,16 +96,26 @@ fn an_unknown_kind_is_parked_until_its_crd_is_established() {
 }
 
 #[test]
-fn a_kind_that_nothing_brings_is_refused_and_the_rest_goes_on() {
+fn a_kind_that_nothing_brings_is_refused_until_another_tool_has_installed_it() {
     let mut scene = Scene::new();
+    let group = format!("{}.example.org", scene.name);
     scene.push(&[
         ("environment", "components: [{name: app, manifests: app}, {name: odd, manifests: odd}]"),
         ("app/all.yaml", &config_map("one", &[("a", "1")])),
-        ("odd/odd.yaml", "apiVersion: nobody.example.org/v1\nkind: Nothing\nmetadata: {name: x}\n"),
+        ("odd/odd.yaml", &format!("apiVersion: {group}/v1\nkind: Nothing\nmetadata: {{name: x}}\n")),
     ]);
     scene.start();
-    scene.wait_until("it is refused", || scene.agent().said_of("Nothing", "the cluster does not serve"));
+    scene.wait_until("it is refused", || scene.agent().said_of("Nothing", "is not served"));
     scene.wait_until("the rest goes on", || scene.get("configmaps", "one").is_some());
+    scene.wait_until("the component is not called ready", || {
+        let (status, message) = scene.condition("Ready");
+        status == "False" && message.contains(&group)
+    });
+    let definition = scene.folder().join("crd.yaml");
+    std::fs::write(&definition, crate::scene::crd(&group, "Nothing")).unwrap();
+    scene.kubectl(&["apply", "--filename", definition.to_str().unwrap()]);
+    scene.wait_until("it is applied at last", || scene.condition("Ready").0 == "True");
+    assert!(scene.get(&format!("{group}/v1/nothings"), "x").is_some());
 }
 
 #[test]
