@@ -11,7 +11,7 @@ use crate::manifest::{
 };
 use crate::plan::health::{Health, assess};
 use crate::plan::{Baseline, Observed, Resource};
-use crate::render::RenderedComponent;
+use crate::render::{NAMESPACES, RenderedComponent};
 
 /// What is shared by all jobs.
 #[derive(Clone)]
@@ -64,6 +64,11 @@ impl ApplyJob {
     pub fn manifest(&self) -> &Manifest {
         &self.rendered.objects[self.index].manifest
     }
+
+    /// Whether git names the object only by putting others into it: a namespace.
+    fn is_implied(&self) -> bool {
+        &*self.manifest().source().component == NAMESPACES
+    }
 }
 
 /// The state of an object after a write, as the server answered it.
@@ -101,6 +106,8 @@ pub enum Refusal {
     Rule(String),
     /// A person holds it.
     Held(Box<Observed>),
+    /// It only has to be there, and is: whose it is does not matter.
+    There(Box<Observed>, Health),
     /// The API server did not do it.
     Api(ApiError),
 }
@@ -119,6 +126,7 @@ impl Refusal {
             Self::Held(observed) => {
                 (observed.hold.as_ref().map_or_else(|| "held".to_owned(), ToString::to_string), false)
             }
+            Self::There(..) => ("it is there already".to_owned(), false),
             Self::Api(error) => {
                 let transient = error.is_transient()
                     || error.is_not_found()
@@ -153,9 +161,12 @@ pub async fn apply(tools: &Tools, job: &ApplyJob) -> Result<Outcome, Refusal> {
 
 async fn apply_fresh(tools: &Tools, job: &ApplyJob) -> Result<Outcome, Refusal> {
     let cluster = &tools.cluster;
-    if job.neighbours
+    if (job.neighbours || job.is_implied())
         && let Some(live) = cluster.get(&job.resource, &job.key).await?
     {
+        if job.is_implied() {
+            return Err(Refusal::There(Box::new(read_observed(&live)), assess(&live)));
+        }
         return adopt(tools, job, live).await;
     }
     match cluster.apply(&job.resource, &job.key, job.manifest().wire(), POLITE).await {

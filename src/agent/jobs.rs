@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use super::apply::{self, ApplyJob, Known, Outcome, Refusal, Tools};
 use super::drift::{self, Confirmation, Repair};
+use super::environment::{HandOver, Kept, Neighbour};
 use super::sync::Rendered;
 use super::{Agent, Task, Timer};
 use crate::cluster::{ApiError, Offer};
 use crate::environment;
-use crate::manifest::{ObjectKey, SecretKey};
+use crate::manifest::{ObjectKey, SecretKey, apply_set_id};
 use crate::plan::health::{Health, assess};
 use crate::plan::{Observed, Resource};
 use crate::render::{RenderCache, RenderContext, render_environment};
@@ -25,7 +26,11 @@ pub enum Finished {
     /// A revision was rendered, or refused with a reason.
     Rendered(Box<Arrival>, Result<Rendered, String>),
     /// The Environment was mirrored, and the other ones of the cluster were counted.
-    Mirrored(Result<(Value, Vec<String>), ApiError>),
+    Mirrored(Result<(Value, Vec<Neighbour>), ApiError>),
+    /// The Environment was looked at, and put back where it differed from git.
+    MirrorKept(Result<Kept, ApiError>),
+    /// What was left of a former name was taken over.
+    HandedOver(String, Result<HandOver, ApiError>),
     /// An object was applied.
     Applied(ObjectKey, Box<Result<Outcome, Refusal>>),
     /// A suspicion was looked into.
@@ -110,6 +115,8 @@ impl Agent {
         match finished {
             Finished::Rendered(arrival, result) => self.on_rendered(&arrival, result),
             Finished::Mirrored(result) => self.on_mirrored(result),
+            Finished::MirrorKept(result) => self.on_mirror_kept(result),
+            Finished::HandedOver(name, result) => self.on_handed_over(name, result),
             Finished::Applied(key, result) => {
                 self.job_ended(&key);
                 self.on_applied(&key, *result);
@@ -250,8 +257,8 @@ impl Agent {
             digest: wish.digest,
             known,
             apply_set: self.apply_set.clone(),
-            heir_of: self.heir_of.clone(),
-            neighbours: !self.former.is_empty(),
+            heir_of: self.former.iter().map(|name| apply_set_id(name)).collect(),
+            neighbours: !self.neighbours.is_empty(),
         })
     }
 
@@ -317,6 +324,13 @@ impl Agent {
 
     fn on_not_applied(&mut self, key: &ObjectKey, refusal: Refusal) {
         let Some(tracked) = self.world.objects.get_mut(key) else { return };
+        if let Refusal::There(observed, health) = refusal {
+            tracked.trouble = None;
+            tracked.observed = Some(*observed);
+            tracked.health = Some(health);
+            tracing::debug!(object = %key, "there already, and left as it is");
+            return self.left_out(key);
+        }
         tracked.failures += 1;
         let (why, transient) = match refusal {
             Refusal::Held(observed) => {

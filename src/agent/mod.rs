@@ -12,6 +12,7 @@
 
 mod apply;
 mod drift;
+mod environment;
 mod jobs;
 mod persist;
 mod preview;
@@ -74,6 +75,9 @@ enum Timer {
     Sweep,
     Discover,
     Replan,
+    /// Look whether the Environment is as git says.
+    Mirror,
+    HandOver,
     MissedRuns,
     Nag,
 }
@@ -105,10 +109,12 @@ struct Agent {
     repairs: HashMap<ObjectKey, drift::Repair>,
     /// The environment's ApplySet.
     apply_set: String,
-    /// Other environments that the cluster knows.
+    /// Where the revisions come from, without credentials.
+    source: String,
+    /// The other environments that the cluster knows.
+    neighbours: Vec<environment::Neighbour>,
+    /// Those among them that git has no more: this environment may be one of them under a new name.
     former: Vec<String>,
-    /// The ApplySets of those among them that git has no more: this environment may be one of them under a new name.
-    heir_of: Vec<String>,
     outcome: Option<Result<(), AgentError>>,
     /// What was said of each component that cannot be rendered: each fault is said once.
     said: BTreeMap<Arc<str>, String>,
@@ -179,6 +185,8 @@ impl Agent {
                 Timer::Sweep => self.sweep_health(),
                 Timer::Discover => self.discover(),
                 Timer::Replan => self.replan(),
+                Timer::Mirror => self.keep_mirror(),
+                Timer::HandOver => self.hand_over(),
                 Timer::MissedRuns => self.look_for_missed_runs(),
                 Timer::Nag => self.say_what_is_waited_for(),
             }

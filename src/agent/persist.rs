@@ -1,7 +1,7 @@
 //! What the agent writes down: the inventory, and the Environment's status.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -21,6 +21,8 @@ pub struct StatusKeeper {
     written: Option<EnvironmentStatus>,
     writing: bool,
     generation: Option<i64>,
+    /// When a change of the Environment by others was noticed.
+    pub noticed: Option<Instant>,
     refused: Option<(String, String)>,
     last_drift: Option<LastDrift>,
     /// The next runs, renewed when a revision settles and when a schedule's time has passed.
@@ -38,20 +40,39 @@ impl StatusKeeper {
         Self {
             last_drift: written.as_ref().and_then(|written| written.last_drift.clone()),
             generation: None,
+            noticed: None,
             writing: false,
             refused: None,
-            next_runs: Vec::new(),
+            next_runs: written.as_ref().map(|written| written.next_runs.clone()).unwrap_or_default(),
             first: true,
             mirror: mirror.cloned(),
             written,
         }
     }
 
-    /// Takes in the Environment as the API server has it now.
+    /// Takes in the Environment as a new revision made it.
     pub fn mirrored(&mut self, live: Value) {
+        self.live(live);
+        self.refused = None;
+    }
+
+    /// Takes in the Environment as the API server has it now.
+    pub fn live(&mut self, live: Value) {
         self.generation = live.pointer("/metadata/generation").and_then(Value::as_i64);
         self.mirror = Some(live);
-        self.refused = None;
+    }
+
+    /// Whether the Environment's metadata says that it is still as we wrote it.
+    pub fn is_mirror(&self, metadata: Option<&Value>) -> bool {
+        let (Some(mirror), Some(metadata)) = (&self.mirror, metadata) else { return false };
+        ["uid", "generation", "labels", "annotations"]
+            .into_iter()
+            .all(|field| mirror["metadata"].get(field) == metadata.get(field))
+    }
+
+    /// What was written is there no more.
+    pub fn forget_written(&mut self) {
+        self.written = None;
     }
 
     /// The Environment as it was seen last.

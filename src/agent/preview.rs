@@ -11,15 +11,16 @@ use serde_json::Value;
 
 use super::AgentError;
 use super::apply::{ASK, belongs_elsewhere, managers, read_observed, unreplaceable};
+use super::environment::{Neighbour, former_names, neighbours};
 use super::jobs::{random_seed, render};
-use super::start::{known_kinds, other_environments};
+use super::start::known_kinds;
 use super::sync::Rendered;
 use crate::cluster::{ApiError, Cluster, ClusterOptions, InventoryStore, Offer, Permit, migration};
 use crate::manifest::{Manifest, ObjectKey, PART_OF, SecretKey, apply_set_id, scrub};
 use crate::plan::{
     self, Action, Change, Comparison, Inventory, ObservedSet, Plan, Policy, PrunePlan, Resource, Step,
 };
-use crate::render::{RenderCache, RenderContext, RenderedComponent, origins};
+use crate::render::{NAMESPACES, RenderCache, RenderContext, RenderedComponent, origins};
 use crate::source::{Revision, Snapshot, Source};
 
 /// Requests under way at once.
@@ -184,14 +185,14 @@ pub async fn preview(
     let policy = Policy::of(&rendered.environment.environment.spec);
     let plan =
         plan::plan(&rendered.desired, &known.observed, &known.inventory, &policy, &offer.catalog, &known.key);
-    let gone = known.others.iter().filter(|name| !rendered.environments.contains(name));
+    let former = former_names(&known.neighbours, &source.name(), &rendered.environments);
     let judge = Judge {
         cluster: &cluster,
         offer: &offer,
         known: &known,
         policy: &policy,
         apply_set: apply_set_id(&options.environment),
-        heir_of: gone.map(|name| apply_set_id(name)).collect(),
+        heir_of: former.iter().map(|name| apply_set_id(name)).collect(),
         progress,
     };
     let components = judge.components(&plan, &rendered).await?;
@@ -213,7 +214,7 @@ struct Known {
     key: SecretKey,
     inventory: Inventory,
     observed: ObservedSet,
-    others: Vec<String>,
+    neighbours: Vec<Neighbour>,
 }
 
 impl Known {
@@ -231,11 +232,11 @@ impl Known {
                 Err(error) => Err(error),
             }
         };
-        let (key, inventory, mirror, others) = tokio::try_join!(
+        let (key, inventory, mirror, neighbours) = tokio::try_join!(
             key,
             store.load(),
             cluster.environment(&options.environment),
-            other_environments(cluster, &options.environment),
+            neighbours(cluster, &options.environment),
         )?;
         let selector = format!("{PART_OF}={}", apply_set_id(&options.environment));
         let resources: Vec<&Resource> = known_kinds(mirror.as_ref(), &inventory)
@@ -248,7 +249,7 @@ impl Known {
             .try_collect()
             .await?;
         let observed = ObservedSet { objects: listings.into_iter().flatten().collect() };
-        Ok(Self { key, inventory, observed, others })
+        Ok(Self { key, inventory, observed, neighbours })
     }
 }
 
@@ -351,6 +352,9 @@ impl Judge<'_> {
         let mut reason = step.reason.clone();
         let mut taken = None;
         if verdict == Verdict::Adopt {
+            if &*step.component == NAMESPACES {
+                return Ok((Verdict::Unchanged, "it is there".to_owned(), Vec::new()));
+            }
             let observed = read_observed(&live);
             if let Some(hold) = &observed.hold {
                 return Ok((Verdict::Hold, hold.to_string(), Vec::new()));

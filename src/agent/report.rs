@@ -9,7 +9,7 @@ use super::{Agent, STATUS_AFTER, Timer};
 use crate::cluster::EventNote;
 use crate::manifest::{FieldPath, ObjectKey};
 use crate::plan::drift::Finding;
-use crate::plan::{Action, Decision, DriftKind, DriftRecord, Plan};
+use crate::plan::{Action, Decision, DriftKind, DriftRecord, Plan, Resource};
 use crate::render::{RenderContext, origins};
 
 impl Agent {
@@ -31,16 +31,12 @@ impl Agent {
             Decision::Refused(_) => (true, "DriftRefused", "Refused"),
         };
         let tracked = self.world.objects.get(&record.object);
+        let observed = tracked.and_then(|tracked| tracked.observed.as_ref());
+        let resource = self.offer.catalog.kind(&record.object.group_kind);
         let note = EventNote {
             object: record.object.clone(),
-            api_version: tracked
-                .and_then(|tracked| tracked.wish.as_ref())
-                .map(|wish| wish.resource.api_version())
-                .unwrap_or_default(),
-            uid: tracked
-                .and_then(|tracked| tracked.observed.as_ref())
-                .map(|observed| observed.uid.clone())
-                .unwrap_or_default(),
+            api_version: resource.map(Resource::api_version).unwrap_or_default(),
+            uid: observed.map(|observed| observed.uid.clone()).unwrap_or_default(),
             warning,
             reason,
             action,

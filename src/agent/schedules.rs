@@ -16,10 +16,17 @@ use crate::schedule::{CronJobFacts, MissedRun, Schedule, missed_runs, zone};
 
 /// A run that has not begun so long after its time is missed. The controller starts runs within seconds.
 const GRACE: Duration = Duration::from_mins(1);
-/// A starting agent looks back so far.
-const LOOK_BACK: Duration = Duration::from_hours(1);
+/// A starting agent looks back no farther.
+const LOOK_BACK: Duration = Duration::from_hours(24);
 /// So many missed runs of a producer are told one by one in one look.
 const TOLD: usize = 5;
+
+/// Until when an agent before us has judged the runs: no run that it said would come next was judged by it.
+pub fn judged_until(next_runs: &[NextRun]) -> Option<Timestamp> {
+    let first = next_runs.iter().map(|run| run.time).min()?;
+    let earliest = Timestamp::now().checked_sub(LOOK_BACK).ok()?;
+    Some(first.checked_sub(GRACE).ok()?.max(earliest))
+}
 
 impl Agent {
     /// Notes when each producer runs next, and looks whether it did when that time has passed.
@@ -60,7 +67,7 @@ impl Agent {
             return;
         };
         let now = Timestamp::now();
-        let since = self.runs_judged_until.unwrap_or_else(|| now.checked_sub(LOOK_BACK).unwrap_or(now));
+        let since = self.runs_judged_until.unwrap_or(now);
         self.runs_judged_until = now.checked_sub(GRACE).ok();
         let keys: Vec<ObjectKey> = self
             .world

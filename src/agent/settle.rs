@@ -28,6 +28,7 @@ impl Agent {
         // What happened while the plan was being carried out is weighed now.
         let keys: Vec<ObjectKey> = self.world.objects.keys().cloned().collect();
         keys.iter().for_each(|key| self.judge(key));
+        self.hand_over();
         self.end_if_once();
     }
 

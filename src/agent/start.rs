@@ -225,7 +225,7 @@ async fn keep(
     let key = store.secret_key().await?;
     let inherited = store.load().await?;
     let mirror = cluster.environment(&options.environment).await?;
-    let former = other_environments(&cluster, &options.environment).await?;
+    let neighbours = super::environment::neighbours(&cluster, &options.environment).await?;
 
     let apply_set = apply_set_id(&options.environment);
     let (observed, observations) = mpsc::channel(OBSERVATIONS);
@@ -241,6 +241,8 @@ async fn keep(
     for (component, lines) in by_component(&world.inherited) {
         world.shards.insert(component, InventoryStore::shards(lines.len()));
     }
+    let status = StatusKeeper::new(mirror.as_ref());
+    let runs_judged_until = super::schedules::judged_until(&status.next_runs);
     let agent = Agent {
         options: options.clone(),
         tools: Tools { cluster, key },
@@ -257,32 +259,23 @@ async fn keep(
         running: 0,
         jobs: JoinSet::new(),
         timers: BTreeSet::new(),
-        status: StatusKeeper::new(mirror.as_ref()),
+        status,
         next: None,
         repairs: HashMap::new(),
         apply_set,
-        former,
-        heir_of: Vec::new(),
+        source: source.name(),
+        neighbours,
+        former: Vec::new(),
         outcome: None,
         said: BTreeMap::new(),
         discovering: false,
-        runs_judged_until: None,
+        runs_judged_until,
     };
     let (sender, revisions) = mpsc::channel(4);
     let end_of_source = cancel.child_token();
     let _ends_with_us = end_of_source.clone().drop_guard();
     tokio::spawn(source.run(poke, sender, end_of_source));
     agent.run(Inputs { source: revisions, observations, leadership }, cancel.clone()).await
-}
-
-/// The names of the other environments that the cluster knows.
-pub(super) async fn other_environments(
-    cluster: &Cluster,
-    environment: &str,
-) -> Result<Vec<String>, ApiError> {
-    let known = cluster.environments().await?;
-    let names = known.iter().filter_map(|one| one.pointer("/metadata/name")?.as_str().map(ToOwned::to_owned));
-    Ok(names.filter(|name| name != environment).collect())
 }
 
 /// The kinds that an environment has objects of, by its mirror and its inventory.

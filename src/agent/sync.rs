@@ -4,15 +4,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
-use super::jobs::{Finished, Rendering};
-use super::start::other_environments;
+use super::jobs::Rendering;
 use super::world::{ComponentProgress, ComponentState, Goal, Phase, Tracked, Trouble, Wish};
 use super::{Agent, AgentError, Task, Timer};
-use crate::cluster::ApiError;
 use crate::environment::Loaded;
-use crate::manifest::{GroupKind, apply_set_id};
+use crate::manifest::GroupKind;
 use crate::plan::{self, Action, Plan, Policy};
 use crate::render::DesiredSet;
 use crate::source::{Arrival, SourceEvent};
@@ -128,13 +124,6 @@ impl Agent {
         }
     }
 
-    /// Environments that the cluster knows and git has no more: this one may be one of them under a new name, so their
-    /// objects may be taken over.
-    fn find_heirs(&mut self, environments: &[String]) {
-        let gone = self.former.iter().filter(|name| !environments.contains(name));
-        self.heir_of = gone.map(|name| apply_set_id(name)).collect();
-    }
-
     fn set_goal(&mut self, arrival: &Arrival, rendered: Rendered) {
         self.policy = Policy::of(&rendered.environment.environment.spec);
         let plan = plan::plan(
@@ -155,47 +144,10 @@ impl Agent {
         };
         self.world.goal = Some(goal);
         self.world.done.clear();
-        // The kinds must stand on the ApplySet's parent before the first object of a new kind is made, or a crash
-        // between the two would leave objects that nobody lists.
-        let kinds = self.kinds_of_members();
-        let Some(goal) = &self.world.goal else { return };
-        let environment = goal.environment.clone();
-        let revision = goal.revision.id.clone();
-        let cluster = self.tools.cluster.clone();
-        let known = self.status.mirror().cloned();
-        self.jobs.spawn(async move {
-            let environment = &environment.environment;
-            Finished::Mirrored(tokio::try_join!(
-                cluster.mirror_environment(environment, &kinds, &revision, known.as_ref()),
-                other_environments(&cluster, &environment.metadata.name),
-            ))
-        });
+        self.mirror();
     }
 
-    /// The kinds that the environment has or is about to have objects of.
-    fn kinds_of_members(&self) -> BTreeSet<GroupKind> {
-        let planned = self.world.goal.iter().flat_map(|goal| goal.plan.steps().map(|step| &step.key));
-        planned.chain(self.world.objects.keys()).map(|key| key.group_kind.clone()).collect()
-    }
-
-    /// The Environment is mirrored: now the plan can be carried out.
-    pub(super) fn on_mirrored(&mut self, result: Result<(Value, Vec<String>), ApiError>) {
-        match result {
-            Ok((live, others)) => {
-                self.status.mirrored(live);
-                self.former = others;
-            }
-            Err(error) => {
-                tracing::error!(%error, "the Environment could not be written; trying again");
-                // From the top: the plan may be old by then.
-                self.retry_goal();
-                return;
-            }
-        }
-        self.carry_out();
-    }
-
-    fn retry_goal(&mut self) {
+    pub(super) fn retry_goal(&mut self) {
         self.world.phase = Phase::Settled;
         self.later(Duration::from_secs(5), Timer::Replan);
     }
@@ -223,7 +175,7 @@ impl Agent {
     }
 
     /// Takes the plan's steps over into the world and starts.
-    fn carry_out(&mut self) {
+    pub(super) fn carry_out(&mut self) {
         let Some(goal) = &self.world.goal else { return };
         let plan = goal.plan.clone();
         let desired = goal.desired.clone();

@@ -30,8 +30,44 @@ pub fn resource() -> Resource {
     }
 }
 
-fn key(name: &str) -> ObjectKey {
+/// The key of an Environment.
+pub fn environment_key(name: &str) -> ObjectKey {
     ObjectKey { group_kind: GroupKind::new(GROUP, "Environment"), namespace: None, name: name.to_owned() }
+}
+
+/// What an Environment object says but for its status.
+pub struct Mirror<'a> {
+    /// What git says.
+    pub environment: &'a Environment,
+    /// The kinds of the ApplySet's members.
+    pub kinds: &'a BTreeSet<GroupKind>,
+    /// The commit.
+    pub revision: &'a str,
+    /// Where git is, without credentials.
+    pub source: &'a str,
+}
+
+impl Mirror<'_> {
+    /// The object as it is applied.
+    pub fn body(&self) -> Value {
+        let name = &self.environment.metadata.name;
+        let kinds: Vec<String> = self.kinds.iter().map(ToString::to_string).collect();
+        json!({
+            "apiVersion": format!("{GROUP}/{VERSION}"),
+            "kind": "Environment",
+            "metadata": {
+                "name": name,
+                "labels": {"applyset.kubernetes.io/id": apply_set_id(name)},
+                "annotations": {
+                    "applyset.kubernetes.io/tooling": concat!("mooring/v", env!("CARGO_PKG_VERSION")),
+                    KINDS: kinds.join(","),
+                    "mooring.dev/revision": self.revision,
+                    "mooring.dev/source": self.source,
+                },
+            },
+            "spec": self.environment.spec,
+        })
+    }
 }
 
 /// The CRD, made from the Rust types.
@@ -200,40 +236,34 @@ impl Cluster {
     }
 
     /// Mirrors git's spec into the cluster and names the kinds of the ApplySet's members. Returns the object as it is.
-    /// Nothing is written if `known`, the object as it was seen last, says all that already.
+    /// Nothing is written if `known`, the object as it was seen last, says all that already; fields that others added to
+    /// it are taken out.
     pub async fn mirror_environment(
         &self,
-        environment: &Environment,
-        kinds: &BTreeSet<GroupKind>,
-        revision: &str,
+        mirror: &Mirror<'_>,
         known: Option<&Value>,
     ) -> Result<Value, ApiError> {
-        let name = &environment.metadata.name;
-        let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
-        let body = json!({
-            "apiVersion": format!("{GROUP}/{VERSION}"),
-            "kind": "Environment",
-            "metadata": {
-                "name": name,
-                "labels": {"applyset.kubernetes.io/id": apply_set_id(name)},
-                "annotations": {
-                    "applyset.kubernetes.io/tooling": concat!("mooring/v", env!("CARGO_PKG_VERSION")),
-                    KINDS: kinds.join(","),
-                    "mooring.dev/revision": revision,
-                },
-            },
-            "spec": environment.spec,
-        });
+        let body = mirror.body();
         if let Some(known) = known.filter(|known| says_all(known, &body)) {
             return Ok(known.clone());
         }
+        let key = environment_key(&mirror.environment.metadata.name);
         let mode = ApplyMode { manager: MANAGER, force: true, dry_run: false };
-        Ok(self.apply(&resource(), &key(name), body.to_string().into_bytes(), mode).await?.live)
+        let live = self.apply(&resource(), &key, body.to_string().into_bytes(), mode).await?.live;
+        if says_all(&live, &body) {
+            return Ok(live);
+        }
+        let version = &live["metadata"]["resourceVersion"];
+        let whole = [
+            json!({"op": "test", "path": "/metadata/resourceVersion", "value": version}),
+            json!({"op": "replace", "path": "/spec", "value": body["spec"]}),
+        ];
+        self.json_patch(&resource(), &key, &whole).await
     }
 
     /// The Environment of that name, if there is one.
     pub async fn environment(&self, name: &str) -> Result<Option<Value>, ApiError> {
-        self.get(&resource(), &key(name)).await
+        self.get(&resource(), &environment_key(name)).await
     }
 
     /// All Environments.
@@ -247,7 +277,7 @@ impl Cluster {
 
     /// Removes the Environment object; what belonged to it stays.
     pub async fn forget_environment(&self, name: &str) -> Result<(), ApiError> {
-        self.delete(&resource(), &key(name), None, false).await.map(|_| ())
+        self.delete(&resource(), &environment_key(name), None, false).await.map(|_| ())
     }
 
     /// Writes the status, whole.

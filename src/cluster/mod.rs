@@ -16,7 +16,7 @@ mod takeover;
 pub use apply::{Applied, ApplyMode, ONCE_MANAGER, path_of};
 pub use client::{Answer, Call, Cluster, ClusterOptions};
 pub use discover::Offer;
-pub use environment::{custom_resource_definition, member_kinds};
+pub use environment::{Mirror, custom_resource_definition, environment_key, member_kinds};
 pub use error::{ApiError, Cause};
 pub use events::EventNote;
 pub use inventory::{InventoryStore, by_component};

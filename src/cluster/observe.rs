@@ -7,6 +7,7 @@ use kube::api::{Api, DynamicObject, PartialObjectMeta};
 use kube::core::ApiResource;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -24,6 +25,8 @@ pub enum Observation {
     Changed(ObjectKey, Box<Observed>),
     /// An object was deleted, or lost our label: only a GET tells which.
     Vanished(ObjectKey),
+    /// The Environment's metadata, whenever it changed; `None` when it is gone.
+    Environment(Option<Value>),
     /// The watch of a kind failed; it is tried again with growing pauses.
     Broken(GroupKind, String),
 }
@@ -34,12 +37,13 @@ pub struct Watches {
     selector: String,
     sender: mpsc::Sender<Observation>,
     running: HashMap<GroupKind, (Resource, AbortHandle)>,
+    environment: Option<AbortHandle>,
 }
 
 impl Watches {
     /// No watch yet; observations of all to come go to `sender`.
     pub fn new(cluster: Cluster, selector: String, sender: mpsc::Sender<Observation>) -> Self {
-        Self { cluster, selector, sender, running: HashMap::new() }
+        Self { cluster, selector, sender, running: HashMap::new(), environment: None }
     }
 
     /// Starts to watch a kind, unless it is watched already in this version. Returns whether a watch was started.
@@ -62,6 +66,14 @@ impl Watches {
         true
     }
 
+    /// Starts to watch the Environment of that name, unless it is watched already.
+    pub fn ensure_environment(&mut self, name: &str) {
+        if self.environment.as_ref().is_none_or(AbortHandle::is_finished) {
+            let watch = follow_environment(self.cluster.clone(), name.to_owned(), self.sender.clone());
+            self.environment = Some(tokio::spawn(watch).abort_handle());
+        }
+    }
+
     /// Ends the watches of all kinds that `keep` does not name.
     pub fn retain(&mut self, keep: impl Fn(&GroupKind) -> bool) {
         self.running.retain(|kind, (_, task)| {
@@ -76,7 +88,7 @@ impl Watches {
 
 impl Drop for Watches {
     fn drop(&mut self) {
-        self.running.values().for_each(|(_, task)| task.abort());
+        self.running.values().map(|(_, task)| task).chain(&self.environment).for_each(AbortHandle::abort);
     }
 }
 
@@ -104,14 +116,7 @@ async fn follow(
     selector: String,
     sender: mpsc::Sender<Observation>,
 ) {
-    let described = ApiResource {
-        group: resource.group.clone(),
-        version: resource.version.clone(),
-        api_version: resource.api_version(),
-        kind: resource.kind.clone(),
-        plural: resource.plural.clone(),
-    };
-    let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(cluster.kube(), &described);
+    let api = metadata_of(&cluster, &resource);
     let config = watcher::Config::default().labels(&selector);
     let mut events = std::pin::pin!(watch(api, config).default_backoff());
     let mut listing = Vec::new();
@@ -137,6 +142,43 @@ async fn follow(
             return;
         }
     }
+}
+
+async fn follow_environment(cluster: Cluster, name: String, sender: mpsc::Sender<Observation>) {
+    let api = metadata_of(&cluster, &super::environment::resource());
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let mut events = std::pin::pin!(watch(api, config).default_backoff());
+    let mut listed = None;
+    while let Some(event) = events.next().await {
+        let seen = match event {
+            Ok(Event::Init) => {
+                listed = None;
+                continue;
+            }
+            Ok(Event::InitApply(object)) => {
+                listed = serde_json::to_value(object.metadata).ok();
+                continue;
+            }
+            Ok(Event::InitDone) => listed.take(),
+            Ok(Event::Apply(object)) => serde_json::to_value(object.metadata).ok(),
+            Ok(Event::Delete(_)) => None,
+            Err(_) => continue,
+        };
+        if sender.send(Observation::Environment(seen)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn metadata_of(cluster: &Cluster, resource: &Resource) -> Api<PartialObjectMeta<DynamicObject>> {
+    let described = ApiResource {
+        group: resource.group.clone(),
+        version: resource.version.clone(),
+        api_version: resource.api_version(),
+        kind: resource.kind.clone(),
+        plural: resource.plural.clone(),
+    };
+    Api::all_with(cluster.kube(), &described)
 }
 
 fn key_of(kind: &GroupKind, object: &PartialObjectMeta<DynamicObject>) -> ObjectKey {

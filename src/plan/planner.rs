@@ -10,7 +10,7 @@ use super::steps::{Action, ComponentPlan, Plan, Stage, Step};
 use crate::manifest::{
     Digest, FieldPath, HOLD, MANAGER, Manifest, ManifestSource, ObjectKey, SecretKey, apply_set_id,
 };
-use crate::render::{Component, DesiredObject, DesiredSet};
+use crate::render::{Component, DesiredObject, DesiredSet, NAMESPACES};
 
 /// What planning looks at.
 pub(super) struct Planner<'a> {
@@ -192,6 +192,8 @@ impl Planner<'_> {
             None if seen.apply_set.as_deref() == Some(self.apply_set.as_str()) => {
                 (Action::Prove, "it is ours, and nothing is known of how it was applied".to_owned())
             }
+            // A namespace that only has to be there may be anybody's.
+            None if &*component.name == NAMESPACES => (Action::Nothing, "it is there".to_owned()),
             None => match &seen.apply_set {
                 Some(other) => (
                     Action::Adopt,

@@ -92,6 +92,14 @@ impl Source {
         Self(Kind::Folder(FolderSource::new(path.into(), limits)))
     }
 
+    /// The remote's address without credentials, or the folder's path: the same for the same repository.
+    pub fn name(&self) -> String {
+        match &self.0 {
+            Kind::Git(source) => source.options.address.to_string(),
+            Kind::Folder(source) => source.name(),
+        }
+    }
+
     /// Asks once: for commands that do one thing and end.
     pub async fn latest(&self) -> Result<Arc<Snapshot>, SourceError> {
         let arrival = match &self.0 {

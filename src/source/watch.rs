@@ -43,6 +43,12 @@ impl FolderSource {
         Self { path, limits }
     }
 
+    /// The folder's path, the same from wherever it is named.
+    pub(super) fn name(&self) -> String {
+        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        path.display().to_string()
+    }
+
     /// Reads the folder once.
     pub(super) async fn latest(&self) -> Result<Arrival, SourceError> {
         let (path, limits) = (self.path.clone(), self.limits);

@@ -141,6 +141,25 @@ fn a_value_that_is_right_again_is_taken_back_without_a_report() {
 }
 
 #[test]
+fn an_environment_changed_in_the_cluster_is_put_back() {
+    let scene = Scene::with(&config_map("one", &[("a", "1")]));
+    let path = format!("/apis/mooring.dev/v1alpha1/environments/{}", scene.name);
+    let spec = || scene.plane.get(&path).map(|mut environment| environment["spec"].take());
+    let before = spec();
+    let patch = r#"{"spec": {"drift": "report", "namespace": "elsewhere", "prune": false}}"#;
+    scene.kubectl(&["patch", "environment", &scene.name, "--type", "merge", "--patch", patch]);
+    scene.wait_until("it is put back", || spec() == before);
+    let record = scene.drift_of(&scene.name);
+    assert!(texts(&record, "path").contains(&"spec.namespace"), "{record}");
+    assert_eq!(record["fields"][0]["actor"]["manager"], "kubectl-patch");
+
+    scene.kubectl(&["delete", "environment", &scene.name]);
+    scene.wait_until("it is made anew", || spec() == before);
+    scene.wait_until("its status too", || scene.condition("Ready").0 == "True");
+    assert!(scene.get("configmaps", "one").is_some());
+}
+
+#[test]
 fn drift_while_the_agent_was_away_is_found_at_start() {
     let all = ["changed", "removed", "extended", "deleted"];
     let manifests: String = all.iter().map(|name| config_map(name, &[("a", "1"), ("b", "2")])).collect();

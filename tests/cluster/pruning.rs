@@ -146,7 +146,8 @@ fn renaming_a_component_hands_its_objects_over() {
 
 #[test]
 fn renaming_an_environment_hands_its_objects_over() {
-    let mut scene = Scene::with(&config_map("one", &[("a", "1")]));
+    let left = config_map("left", &[("a", "1")]);
+    let mut scene = Scene::with(&(config_map("one", &[("a", "1")]) + &left));
     let before = scene.get("configmaps", "one");
     scene.agent().terminate();
     let agent = scene.agent().clone();
@@ -159,6 +160,7 @@ fn renaming_an_environment_hands_its_objects_over() {
     scene.push(&[
         (&format!("environments/{old}/environment.yaml"), ""),
         (&format!("environments/{old}-new/environment.yaml"), &file),
+        ("app/all.yaml", &config_map("one", &[("a", "1")])),
     ]);
     let mut arguments = vec!["agent".to_owned(), "--no-listen".to_owned()];
     arguments.extend(["--environment".to_owned(), format!("{old}-new")]);
@@ -170,6 +172,41 @@ fn renaming_an_environment_hands_its_objects_over() {
     assert_ne!(label(&after), label(&before));
     assert_eq!(uid(after), uid(before));
     scene.disturb("one", "a");
+
+    // What the environment has no more under its new name is deleted, and nothing is left of the old name.
+    scene.wait_until("the rest is deleted", || scene.get("configmaps", "left").is_none());
+    let former = format!("/apis/mooring.dev/v1alpha1/environments/{old}");
+    scene.wait_until("the former Environment is removed", || scene.plane.get(&former).is_none());
+    let kept = format!(
+        "/api/v1/namespaces/{}/configmaps?labelSelector=mooring.dev/inventory={old}",
+        scene.agent_namespace()
+    );
+    scene.wait_until("its inventory is removed", || {
+        scene.plane.get(&kept).is_some_and(|maps| maps["items"].as_array().is_some_and(Vec::is_empty))
+    });
+}
+
+#[test]
+fn a_namespace_may_hold_two_environments() {
+    let first = Scene::with(&config_map("one", &[("a", "1")]));
+    let namespace = format!("/api/v1/namespaces/{}", first.name);
+    let labels = || first.plane.get(&namespace).unwrap()["metadata"]["labels"].take();
+    let before = labels();
+
+    // Another repository: what it does not name is no former name of its environments either.
+    let mut second = Scene::new();
+    let file = second.environment_file("components: [{name: app, manifests: app}]");
+    let file = file.replace(&format!("namespace: {}", second.name), &format!("namespace: {}", first.name));
+    second.push(&[
+        (&format!("environments/{}/environment.yaml", second.name), &file),
+        ("app/all.yaml", &config_map("two", &[("a", "1")])),
+    ]);
+    second.start();
+    second.settles();
+    assert!(first.get("configmaps", "two").is_some());
+    second.wait_until("it is ready", || second.condition("Ready").0 == "True");
+    first.disturb("one", "a");
+    assert_eq!(labels(), before);
 }
 
 #[test]
