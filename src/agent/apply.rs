@@ -54,9 +54,9 @@ pub struct ApplyJob {
     pub apply_set: String,
     /// ApplySets whose environments are no more: their objects may be taken over.
     pub heir_of: Vec<String>,
-    /// Whether the cluster has other environments. Their agents write under the same name as we, so that no conflict
-    /// would stop us from taking what is theirs.
-    pub neighbours: bool,
+    /// Whether somebody else's object may be there under this name: a look comes before the first write then, since a
+    /// person may hold it, and no conflict stops us from adding fields to it or from taking another environment's.
+    pub look_first: bool,
 }
 
 impl ApplyJob {
@@ -161,7 +161,7 @@ pub async fn apply(tools: &Tools, job: &ApplyJob) -> Result<Outcome, Refusal> {
 
 async fn apply_fresh(tools: &Tools, job: &ApplyJob) -> Result<Outcome, Refusal> {
     let cluster = &tools.cluster;
-    if (job.neighbours || job.is_implied())
+    if (job.look_first || job.is_implied())
         && let Some(live) = cluster.get(&job.resource, &job.key).await?
     {
         if job.is_implied() {

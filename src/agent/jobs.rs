@@ -258,7 +258,7 @@ impl Agent {
             known,
             apply_set: self.apply_set.clone(),
             heir_of: self.former.iter().map(|name| apply_set_id(name)).collect(),
-            neighbours: !self.neighbours.is_empty(),
+            look_first: !self.world.is_in_fresh_namespace(key),
         })
     }
 
@@ -282,6 +282,9 @@ impl Agent {
         match result {
             Ok(outcome) => {
                 self.note_applied(key, &outcome);
+                if outcome.done == apply::Done::Created && key.group_kind.kind == "Namespace" {
+                    self.world.fresh_namespaces.insert(key.name.clone());
+                }
                 let gone = outcome.done == apply::Done::Created
                     && self.world.objects.get(key).is_some_and(super::world::Tracked::is_applied);
                 self.take_in(key, outcome);

@@ -199,6 +199,8 @@ pub struct World {
     pub shards: HashMap<Arc<str>, usize>,
     /// What an agent before us left, until the first plan took it in.
     pub inherited: Inventory,
+    /// The namespaces that this process made: what is in them came after.
+    pub fresh_namespaces: HashSet<String>,
     /// The changes made since the goal was set, by kind of change.
     pub done: BTreeMap<&'static str, u64>,
 }
@@ -216,6 +218,7 @@ impl World {
             unsaved: BTreeSet::new(),
             shards: HashMap::new(),
             inherited,
+            fresh_namespaces: HashSet::new(),
             done: BTreeMap::new(),
         }
     }
@@ -267,6 +270,11 @@ impl World {
             .iter()
             .find(|component| &*component.name == name)
             .is_none_or(|component| component.state == ComponentState::Ready)
+    }
+
+    /// Whether the object's namespace was made by this process.
+    pub fn is_in_fresh_namespace(&self, key: &ObjectKey) -> bool {
+        key.namespace.as_ref().is_some_and(|namespace| self.fresh_namespaces.contains(namespace))
     }
 
     /// Whether an object is as healthy as its dependents need it.

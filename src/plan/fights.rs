@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::drift::FieldDrift;
-use crate::manifest::ObjectKey;
+use crate::manifest::{COMPONENT, FieldPath, ObjectKey, PART_OF};
 
 /// So many corrections of one field...
 const CORRECTIONS: usize = 5;
@@ -35,8 +35,10 @@ pub struct Fight {
     pub corrections: usize,
     /// When the agent will put it back next.
     pub until: Timestamp,
-    /// The ignore rule that would end it, as YAML for the environment's file.
-    pub proposal: String,
+    /// The ignore rule that would end it, as YAML for the environment's file; nothing for the labels that make the object
+    /// ours, which cannot be left to others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<String>,
 }
 
 impl Fight {
@@ -65,8 +67,12 @@ impl Fight {
 impl fmt::Display for Fight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.summary())?;
-        write!(f, "          to leave it to {}, add to the environment's file:", self.rival())?;
-        self.proposal.lines().try_for_each(|line| write!(f, "\n            {line}"))
+        let rival = self.rival();
+        let Some(proposal) = &self.proposal else {
+            return write!(f, "          the label makes the object ours: stop {rival} from changing it");
+        };
+        write!(f, "          to leave it to {rival}, add to the environment's file:")?;
+        proposal.lines().try_for_each(|line| write!(f, "\n            {line}"))
     }
 }
 
@@ -198,23 +204,27 @@ impl Fights {
 }
 
 /// The ignore rule for one field of one object.
-fn proposal(key: &ObjectKey, field: &FieldDrift) -> String {
+fn proposal(key: &ObjectKey, field: &FieldDrift) -> Option<String> {
+    let is_ours = |label| field.path == FieldPath::of_fields(["metadata", "labels", label]);
+    if is_ours(PART_OF) || is_ours(COMPONENT) {
+        return None;
+    }
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let manager = field.actor.as_ref().map_or("another writer", |actor| actor.manager.as_str());
     let namespace = key.namespace.as_ref().map(|name| format!("    namespace: {name}\n")).unwrap_or_default();
-    format!(
+    Some(format!(
         "ignore:\n  - kind: {}\n{namespace}    name: {}\n    paths: [{}]\n    reason: {}",
         key.group_kind.kind,
         key.name,
         text(&field.path.to_pattern()),
         text(&format!("{manager} owns it"))
-    )
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{FieldPath, GroupKind, PathElement, PathPattern, Shown};
+    use crate::manifest::{GroupKind, PathElement, PathPattern, Shown};
     use crate::plan::Actor;
 
     fn key() -> ObjectKey {
@@ -250,6 +260,12 @@ mod tests {
             assert!(fights.weigh(&key(), &field(), at(second)).is_none(), "{second}");
         }
         fights
+    }
+
+    #[test]
+    fn no_ignore_rule_is_proposed_for_the_labels_that_make_an_object_ours() {
+        let label = field_at(FieldPath::of_fields(["metadata", "labels", PART_OF]));
+        assert_eq!(proposal(&key(), &label), None);
     }
 
     #[test]
@@ -339,7 +355,7 @@ mod tests {
         let annotation = FieldPath::of_fields(["metadata", "annotations", "x.y/z~"]);
         for path in [containers.join(port), annotation] {
             let rule: serde_json::Value =
-                serde_yaml::from_str(&proposal(&key(), &field_at(path.clone()))).unwrap();
+                serde_yaml::from_str(&proposal(&key(), &field_at(path.clone())).unwrap()).unwrap();
             let pattern = rule["ignore"][0]["paths"][0].as_str().unwrap();
             assert!(PathPattern::parse(pattern).unwrap().matches(&path), "{pattern}");
         }

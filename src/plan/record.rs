@@ -267,7 +267,7 @@ mod tests {
             manager: Some("kubectl-patch".into()),
             corrections: 5,
             until: "2026-11-23T10:31:17Z".parse().unwrap(),
-            proposal: "ignore:\n  - kind: Deployment".into(),
+            proposal: Some("ignore:\n  - kind: Deployment".into()),
         }
     }
 

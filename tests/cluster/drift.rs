@@ -241,6 +241,23 @@ fn a_hold_is_respected_and_seen() {
 }
 
 #[test]
+fn a_hold_on_an_object_that_is_not_ours_yet_is_respected() {
+    let mut scene = Scene::new();
+    scene.make_namespace();
+    scene.kubectl(&["create", "configmap", "one", "--from-literal=a=theirs"]);
+    scene.kubectl(&["annotate", "configmap", "one", "mooring.dev/hold=not yet"]);
+    let before = scene.get("configmaps", "one");
+    scene.push(&[
+        ("environment", "components: [{name: app, manifests: app}]"),
+        // No conflict would tell of the object that is there: only fields that nobody has.
+        ("app/all.yaml", &config_map("one", &[("b", "ours")])),
+    ]);
+    scene.start();
+    scene.wait_until("the hold is said", || scene.agent().said("not yet"));
+    assert_eq!(scene.get("configmaps", "one"), before);
+}
+
+#[test]
 fn an_ignored_field_is_set_once_and_then_left() {
     let mut scene = Scene::new();
     let spec = "components: [{name: app, manifests: app}]\nignore:\n  - kind: Deployment\n    name: web\n    \

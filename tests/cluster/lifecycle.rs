@@ -35,8 +35,11 @@ fn watches_carry_metadata_of_our_own_objects_only() {
     let requests = scene.requests();
     let watches: Vec<&Audited> = requests.iter().filter(|request| request.verb == "watch").collect();
     assert!(watches.iter().any(|watch| watch.uri.contains("/deployments")));
-    let ours =
-        |watch: &&Audited| watch.uri.contains("labelSelector=applyset.kubernetes.io%2Fpart-of%3Dapplyset-");
+    let own_environment = format!("fieldSelector=metadata.name%3D{}", scene.name);
+    let ours = |watch: &&Audited| {
+        watch.uri.contains("labelSelector=applyset.kubernetes.io%2Fpart-of%3Dapplyset-")
+            || watch.uri.contains(&own_environment)
+    };
     assert!(watches.iter().all(ours), "{watches:?}");
 }
 
