@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::RenderContext;
 use super::error::RenderError;
 use super::origins::locate;
+use super::{RenderContext, places};
 use crate::helm::limits::Limits;
 use crate::helm::template::{HelmVersion, Span};
 use crate::helm::{
@@ -114,7 +114,7 @@ fn release(
         origins,
         skip_schema: false,
     })
-    .map_err(|error| wrong(error.to_string()))
+    .map_err(|error| wrong(places::in_words(&error.to_string(), &chart.metadata().name, folder, &layers)))
 }
 
 /// The origin of each field of an object that stood at `source`: the chart is rendered once more with a trace.

@@ -6,6 +6,7 @@ mod chart;
 mod component;
 mod error;
 mod origins;
+mod places;
 mod plain;
 mod random;
 

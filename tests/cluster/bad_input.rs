@@ -121,3 +121,10 @@ fn a_deleted_and_a_force_pushed_branch_do_no_harm() {
     good.reference("refs/heads/main", commit, true, "back").unwrap();
     scene.wait_until("the old one is applied", || scene.datum("good", "a").as_deref() == Some("1"));
 }
+
+#[test]
+fn a_repository_of_a_million_files_is_bounded() {
+    let scene = scene();
+    scene.commit_a_million_files("bad/many");
+    only_the_bad_one_is_refused(&scene, "files");
+}

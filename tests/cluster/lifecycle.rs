@@ -117,6 +117,50 @@ fn two_agents_never_write_at_once() {
 }
 
 #[test]
+fn an_agent_takes_over_from_one_that_was_killed_elsewhere() {
+    let mut scene = Scene::with(&all("1"));
+    let first = scene.agent().clone();
+    // On another machine: it does not know that the first is gone, and waits until the lease has run out.
+    let second = scene.start_with("other-state", &["--no-listen"]);
+    scene.wait_until("the second waits", || second.said("waits: "));
+    first.kill();
+    scene.push(&[("app/all.yaml", &all("2"))]);
+    scene.settles();
+    assert_eq!(scene.datum("one", "a").as_deref(), Some("2"));
+    scene.disturb("one", "a");
+}
+
+#[test]
+fn a_save_in_a_working_folder_is_applied_and_no_commit_is_needed() {
+    let mut scene = Scene::new();
+    let folder = scene.folder().join("work");
+    let write = |path: &str, text: &str| {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let file = scene.environment_file("components: [{name: app, manifests: app}]");
+    write(&format!("environments/{}/environment.yaml", scene.name), &file);
+    write("app/all.yaml", &config_map("one", &[("a", "1")]));
+    let mut arguments = vec!["agent".to_owned(), "--no-listen".to_owned()];
+    arguments.extend(["--environment".to_owned(), scene.name.clone()]);
+    // In place of the remote and its interval.
+    let cluster = scene.arguments("state");
+    let folder_argument = folder.display().to_string();
+    arguments.extend(["--folder".to_owned(), folder_argument]);
+    arguments.extend(cluster[2..cluster.len() - 2].iter().cloned());
+    scene.run(&arguments);
+    scene.wait_until("it is applied", || scene.datum("one", "a").as_deref() == Some("1"));
+    write("app/all.yaml", &config_map("one", &[("a", "2")]));
+    scene.wait_until("the save is applied", || scene.datum("one", "a").as_deref() == Some("2"));
+    // Half a file, as an editor may leave it for a moment, changes nothing.
+    write("app/all.yaml", "apiVersion: v1\nkind: [");
+    scene.wait_until("it is refused", || scene.agent().said_of("\"app\"", "app/all.yaml"));
+    assert_eq!(scene.datum("one", "a").as_deref(), Some("2"));
+    scene.disturb("one", "a");
+}
+
+#[test]
 fn an_agent_that_loses_its_lease_ends() {
     let scene = Scene::with(&all("1"));
     let lease = format!(

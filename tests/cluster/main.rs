@@ -25,7 +25,9 @@ mod scene;
 
 mod applying;
 mod bad_input;
+mod charts;
 mod drift;
 mod lifecycle;
 mod pruning;
+mod schedules;
 mod trouble;

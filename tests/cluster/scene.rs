@@ -97,12 +97,35 @@ impl Scene {
             Some(parent) => parent.tree().unwrap(),
             None => repository.find_tree(empty).unwrap(),
         };
-        let tree = repository.find_tree(update.create_updated(repository, &base).unwrap()).unwrap();
+        self.commit_tree(update.create_updated(repository, &base).unwrap())
+    }
+
+    fn commit_tree(&self, tree: git2::Oid) -> String {
+        let repository = &self.repository;
+        let parent = repository.head().ok().map(|head| head.peel_to_commit().unwrap());
+        let tree = repository.find_tree(tree).unwrap();
         let author = git2::Signature::now("A test", "test@example.org").unwrap();
         let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
         let commit =
             repository.commit(Some("refs/heads/main"), &author, &author, "change", &tree, &parents).unwrap();
         commit.to_string()[..7].to_owned()
+    }
+
+    /// Commits a folder with a million files: all of them one blob, in a thousand folders that are one tree.
+    pub fn commit_a_million_files(&self, folder: &str) {
+        let repository = &self.repository;
+        let blob = repository.blob(config_map("one-of-many", &[]).as_bytes()).unwrap();
+        let tree_of = |id, mode, suffix: &str| {
+            let mut tree = repository.treebuilder(None).unwrap();
+            (0..1000).for_each(|n| drop(tree.insert(format!("{n:04}{suffix}"), id, mode).unwrap()));
+            tree.write().unwrap()
+        };
+        let inner = tree_of(blob, git2::FileMode::Blob.into(), ".yaml");
+        let outer = tree_of(inner, git2::FileMode::Tree.into(), "");
+        let base = repository.head().unwrap().peel_to_tree().unwrap();
+        let mut update = git2::build::TreeUpdateBuilder::new();
+        update.upsert(folder, outer, git2::FileMode::Tree);
+        self.commit_tree(update.create_updated(repository, &base).unwrap());
     }
 
     /// The short name of the branch's newest commit.

@@ -73,6 +73,16 @@ impl ValuesLayer {
         let document = ValuesDocument { node, lines_before: 0 };
         Self { name: name.into(), content: LayerContent::Yaml(vec![document]) }
     }
+
+    /// The line, from 1, on which the value under a pointer of keys and indices is set here.
+    pub fn line_of(&self, pointer: &[&str]) -> Option<u32> {
+        let LayerContent::Yaml(documents) = &self.content else { return None };
+        let found = documents
+            .iter()
+            .rev()
+            .find_map(|document| Some(document.node.locate(pointer)?.line + document.lines_before));
+        found.filter(|_| !pointer.is_empty())
+    }
 }
 
 /// Numbers the lines that set values, or gives all of them number 0 where nobody asks.
