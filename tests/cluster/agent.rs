@@ -19,9 +19,14 @@ struct Process {
 impl Agent {
     /// Starts `mooring` with these arguments; what it says goes to `log`.
     pub fn start(arguments: &[String], log: &Path) -> Self {
+        Self::start_at("debug", arguments, log)
+    }
+
+    /// Starts it with its log at a level.
+    pub fn start_at(level: &str, arguments: &[String], log: &Path) -> Self {
         let file = File::create(log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_mooring"))
-            .args(["--log-format", "json", "--log-level", "debug"])
+            .args(["--log-format", "json", "--log-level", level])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
@@ -39,6 +44,10 @@ impl Agent {
         self.child().try_wait().unwrap().is_none()
     }
 
+    pub fn id(&self) -> u32 {
+        self.child().id()
+    }
+
     /// SIGKILL, and waits until it is gone.
     pub fn kill(&self) {
         let mut child = self.child();
@@ -48,7 +57,7 @@ impl Agent {
 
     /// SIGTERM.
     pub fn terminate(&self) {
-        let pid = self.child().id().to_string();
+        let pid = self.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
