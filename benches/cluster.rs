@@ -255,7 +255,7 @@ impl<'p> Bench<'p> {
             "1s",
         ];
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Agent::start_at("info", &arguments, &self.folder.path().join(log))
+        Agent::start("info", &arguments, &[], &self.folder.path().join(log))
     }
 
     /// Waits until the agent is at a commit; returns the milliseconds since it learned of it.

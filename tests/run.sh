@@ -100,6 +100,7 @@ check_gofmt() {
 # The launcher's flavour compiles in seconds; the rest of the module is vetted by its own build's compiler.
 check_go_vet() {
     go -C bootstrap/cluster vet -tags=launcher ./... &&
+        go -C tests/cluster/gitserver vet ./... &&
         go -C tests/golden/cron-oracle vet ./... &&
         go -C tests/golden/yaml-oracle vet ./...
 }

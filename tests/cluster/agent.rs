@@ -17,17 +17,14 @@ struct Process {
 }
 
 impl Agent {
-    /// Starts `mooring` with these arguments; what it says goes to `log`.
-    pub fn start(arguments: &[String], log: &Path) -> Self {
-        Self::start_at("debug", arguments, log)
-    }
-
-    /// Starts it with its log at a level.
-    pub fn start_at(level: &str, arguments: &[String], log: &Path) -> Self {
+    /// Starts `mooring` with its log at a level, these arguments and variables of its environment; what it says goes to
+    /// `log`.
+    pub fn start(level: &str, arguments: &[String], variables: &[(&str, &str)], log: &Path) -> Self {
         let file = File::create(log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_mooring"))
             .args(["--log-format", "json", "--log-level", level])
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
             .stderr(file)

@@ -30,4 +30,5 @@ mod drift;
 mod lifecycle;
 mod pruning;
 mod schedules;
+mod transports;
 mod trouble;

@@ -187,8 +187,13 @@ impl Scene {
 
     /// Starts any command.
     pub fn run(&mut self, arguments: &[String]) -> Agent {
+        self.run_with(arguments, &[])
+    }
+
+    /// Starts any command with variables of its environment.
+    pub fn run_with(&mut self, arguments: &[String], variables: &[(&str, &str)]) -> Agent {
         let log = self.folder.path().join(format!("agent-{}.log", self.agents.len()));
-        let agent = Agent::start(arguments, &log);
+        let agent = Agent::start("debug", arguments, variables, &log);
         if let Some(proxy) = &self.proxy {
             proxy.victim(agent.clone());
         }
