@@ -238,6 +238,7 @@ impl<'p> Bench<'p> {
         let path = |name: &str| self.folder.path().join(name).display().to_string();
         let remote = format!("file://{}", path("remote.git"));
         let (kubeconfig, state) = (path("kubeconfig"), path("state"));
+        let own_namespace = format!("{}-agent", self.name);
         let arguments = [
             "agent",
             "--no-listen",
@@ -248,7 +249,7 @@ impl<'p> Bench<'p> {
             "--kubeconfig",
             &kubeconfig,
             "--agent-namespace",
-            &self.name,
+            &own_namespace,
             "--state-dir",
             &state,
             "--interval",

@@ -213,7 +213,7 @@ impl Agent {
         } else if has_status {
             // Its status moved, most likely: looked at soon, and together with others of its kind.
             tracked.unassessed = true;
-            self.later(Duration::from_millis(250), Timer::Sweep);
+            self.later(super::settle::SWEEP_AFTER, Timer::Sweep);
         }
     }
 
@@ -237,12 +237,12 @@ impl Agent {
                 return;
             }
         };
+        if let Some(health) = confirmation.health {
+            self.world.set_health(key, health);
+        }
         let Some(tracked) = self.world.objects.get_mut(key) else { return };
         if let Some(baseline) = confirmation.baseline {
             tracked.baseline = Some(baseline);
-        }
-        if let Some(health) = confirmation.health {
-            tracked.health = Some(health);
         }
         if let Some(observed) = &confirmation.observed {
             if observed.hold.is_some() {

@@ -41,10 +41,10 @@ pub enum Finished {
     Deleted(ObjectKey, Result<Option<Vec<String>>, ApiError>),
     /// Some objects were looked at; `None` for one that is not there.
     Assessed(Vec<(ObjectKey, Option<(Health, Observed)>)>),
-    /// All objects of some kinds were looked at.
-    Swept(Result<Vec<(ObjectKey, Health)>, ApiError>),
-    /// A component's inventory was written: its number of ConfigMaps.
-    Saved(Arc<str>, Result<usize, ApiError>),
+    /// All objects of a kind were looked at, in that time.
+    Swept(Result<Vec<(ObjectKey, Health)>, ApiError>, Duration),
+    /// Components' inventories were written: the number of ConfigMaps of each.
+    Saved(Vec<(Arc<str>, Result<usize, ApiError>)>),
     /// The status was written.
     StatusWritten(Result<(), ApiError>),
     /// The cluster said what it serves.
@@ -144,8 +144,8 @@ impl Agent {
                     self.catch_up(&key);
                 }
             }
-            Finished::Swept(result) => self.on_swept(result),
-            Finished::Saved(component, result) => self.on_saved(component, result),
+            Finished::Swept(result, took) => self.on_swept(result, took),
+            Finished::Saved(saved) => self.on_saved(saved),
             Finished::StatusWritten(result) => self.on_status_written(result),
             Finished::Discovered(result) => self.on_discovered(result),
             Finished::Schedules(result) => self.on_schedules(result),
@@ -174,7 +174,7 @@ impl Agent {
                 });
             }
             Task::Delete => {
-                let Some((resource, uid)) = self.deletion(key) else { return };
+                let Some((resource, uid)) = self.deletion(key) else { return self.world.leave_pruning(key) };
                 self.jobs.spawn(async move {
                     let result = tools.cluster.delete(&resource, &owned, Some(&uid), false).await;
                     Finished::Deleted(owned, result)
@@ -219,20 +219,21 @@ impl Agent {
 
     /// Takes in what happened to an object while a job on it was under way. Called when the job's own result is in.
     pub(super) fn catch_up(&mut self, key: &ObjectKey) {
-        let Some(tracked) = self.world.objects.get_mut(key) else { return };
-        if tracked.busy {
-            return;
+        if let Some(tracked) = self.world.objects.get_mut(key)
+            && !tracked.busy
+        {
+            let pending = tracked.pending.take();
+            let again = tracked.again.take();
+            if std::mem::take(&mut tracked.vanished) {
+                self.see_vanished(key);
+            } else if let Some(pending) = pending {
+                self.see(key, pending);
+            }
+            if let Some(task) = again {
+                self.enqueue(key, task);
+            }
         }
-        let pending = tracked.pending.take();
-        let again = tracked.again.take();
-        if std::mem::take(&mut tracked.vanished) {
-            self.see_vanished(key);
-        } else if let Some(pending) = pending {
-            self.see(key, pending);
-        }
-        if let Some(task) = again {
-            self.enqueue(key, task);
-        }
+        self.world.leave_pruning(key);
     }
 
     /// A description of how to apply an object; `None` for what git does not name.
@@ -273,7 +274,7 @@ impl Agent {
 
     /// A job whose object git no longer names, or whose kind is not served: the stage goes on without it.
     fn left_out(&mut self, key: &ObjectKey) {
-        for component in &mut self.world.components {
+        if let Some(component) = self.world.component_of(key) {
             component.current.remove(key);
         }
     }
@@ -311,16 +312,18 @@ impl Agent {
     pub(super) fn take_in(&mut self, key: &ObjectKey, outcome: Outcome) {
         let Some(tracked) = self.world.objects.get_mut(key) else { return };
         tracked.failures = 0;
-        tracked.trouble = None;
+        let was_in_trouble = tracked.trouble.take().is_some();
         tracked.differs = false;
         tracked.baseline = Some(outcome.baseline);
         tracked.accepted = None;
-        tracked.health = Some(outcome.health);
         tracked.observed = Some(outcome.observed);
         // What the watch said of the time before this answer is answered by it.
         tracked.vanished = false;
         let component = tracked.component.clone();
-        self.mend(&component);
+        self.world.set_health(key, outcome.health);
+        if was_in_trouble {
+            self.mend(key);
+        }
         self.unsaved([component]);
         self.later(super::STATUS_AFTER, Timer::Status);
     }
@@ -330,7 +333,7 @@ impl Agent {
         if let Refusal::There(observed, health) = refusal {
             tracked.trouble = None;
             tracked.observed = Some(*observed);
-            tracked.health = Some(health);
+            self.world.set_health(key, health);
             tracing::debug!(object = %key, "there already, and left as it is");
             return self.left_out(key);
         }
@@ -353,7 +356,6 @@ impl Agent {
         let failures = tracked.failures;
         let news = tracked.trouble.as_ref().is_none_or(|trouble| trouble.why != why);
         tracked.trouble = Some(super::world::Trouble { why: why.clone(), parked: false });
-        let component = tracked.component.clone();
         if news {
             self.note_not_applied(key, &why, transient);
         }
@@ -364,9 +366,7 @@ impl Agent {
         } else {
             self.later(pause.max(Duration::from_secs(30)), Timer::Retry(key.clone(), Task::Apply));
             self.left_out(key);
-            let name = component;
-            if let Some(component) = self.world.components.iter_mut().find(|component| component.name == name)
-            {
+            if let Some(component) = self.world.component_of(key) {
                 component.failed.get_or_insert(format!("{key}: {why}"));
             }
         }
@@ -394,6 +394,7 @@ impl Agent {
     /// An object is gone for good.
     pub(super) fn forget(&mut self, key: &ObjectKey) {
         if let Some(tracked) = self.world.objects.remove(key) {
+            self.world.leave_pruning(key);
             self.unsaved([tracked.component]);
             self.later(super::STATUS_AFTER, Timer::Status);
         }

@@ -21,9 +21,10 @@ mod schedules;
 mod settle;
 mod start;
 mod sync;
+mod timers;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,17 +45,20 @@ use crate::serve::{Health, Metrics};
 use crate::source::{Arrival, SourceEvent};
 use apply::Tools;
 use jobs::Finished;
+use timers::{Timer, Timers};
 use world::{Phase, World};
 
 /// Requests on objects that are under way at once. More does not make one API server faster.
 const CONCURRENCY: usize = 32;
 /// How long changes of the inventory are gathered before they are written.
 const SAVE_AFTER: Duration = Duration::from_millis(500);
+/// The same while a revision is being applied: a crash costs a dry-run for each object that was not yet noted.
+const SAVE_WHILE_APPLYING: Duration = Duration::from_secs(5);
 /// How long changes of the status are gathered.
 const STATUS_AFTER: Duration = Duration::from_millis(300);
 
 /// What a job on an object is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Task {
     /// Look how it is.
     Assess,
@@ -64,22 +68,6 @@ enum Task {
     Apply,
     /// Delete it.
     Delete,
-}
-
-/// What a timer is for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    Save,
-    Status,
-    Retry(ObjectKey, Task),
-    Sweep,
-    Discover,
-    Replan,
-    /// Look whether the Environment is as git says.
-    Mirror,
-    HandOver,
-    MissedRuns,
-    Nag,
 }
 
 /// The agent of one environment.
@@ -101,7 +89,7 @@ struct Agent {
     /// Jobs on objects that are under way.
     running: usize,
     jobs: JoinSet<Finished>,
-    timers: BTreeSet<(Instant, Timer)>,
+    timers: Timers,
     status: persist::StatusKeeper,
     /// The newest revision that has not been begun with.
     next: Option<Arrival>,
@@ -119,6 +107,9 @@ struct Agent {
     /// What was said of each component that cannot be rendered: each fault is said once.
     said: BTreeMap<Arc<str>, String>,
     discovering: bool,
+    /// The inventory is being written.
+    saving: bool,
+    sweeps: settle::Sweeps,
     /// Runs due before are judged; `None` until the first look.
     runs_judged_until: Option<jiff::Timestamp>,
 }
@@ -127,7 +118,7 @@ impl Agent {
     /// Runs until `cancel`, or until the lease is lost for good. With `once`, until the first revision is settled.
     async fn run(mut self, mut inputs: Inputs, cancel: CancellationToken) -> Result<(), AgentError> {
         while self.outcome.is_none() {
-            let next_timer = self.timers.first().map(|(at, _)| *at);
+            let next_timer = self.timers.next();
             tokio::select! {
                 () = cancel.cancelled() => break,
                 Some(finished) = self.jobs.join_next() => match finished {
@@ -166,18 +157,11 @@ impl Agent {
     }
 
     fn later(&mut self, after: Duration, timer: Timer) {
-        // One timer of a kind is enough, and the sooner one counts.
-        if !self.timers.iter().any(|(_, known)| *known == timer) {
-            self.timers.insert((Instant::now() + after, timer));
-        }
+        self.timers.set(Instant::now() + after, timer);
     }
 
     fn run_timers(&mut self) {
-        while let Some((at, _)) = self.timers.first() {
-            if *at > Instant::now() {
-                return;
-            }
-            let Some((_, timer)) = self.timers.pop_first() else { return };
+        while let Some(timer) = self.timers.take_due(Instant::now()) {
             match timer {
                 Timer::Save => self.save_inventory(),
                 Timer::Status => self.write_status(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::{Stream, StreamExt, stream};
 use serde_json::Value;
 
 use super::jobs::Finished;
@@ -14,6 +15,9 @@ use crate::environment::{
 };
 use crate::plan::DriftRecord;
 use crate::source::Revision;
+
+/// Inventories that are written at once.
+const SAVES: usize = 4;
 
 /// The status as it was written, and what goes into the next one.
 pub struct StatusKeeper {
@@ -105,25 +109,24 @@ impl StatusKeeper {
 }
 
 impl Agent {
-    /// Writes the inventory of the components that changed.
+    /// Writes the inventory of the components that changed. One job does it at a time, so that an older list is never
+    /// written over a newer one.
     pub(super) fn save_inventory(&mut self) {
-        for component in std::mem::take(&mut self.world.unsaved) {
-            let lines = self.world.lines_of(&component);
-            let written = self.world.shards.get(&component).copied().unwrap_or(0);
-            let store = self.store.clone();
-            self.jobs.spawn(async move {
-                let saved = store.save(&component, &lines, written).await;
-                Finished::Saved(component, saved)
-            });
+        if self.world.unsaved.is_empty() {
+            return;
         }
+        if std::mem::replace(&mut self.saving, true) {
+            return self.later(super::SAVE_AFTER, Timer::Save);
+        }
+        let saves = self.take_unsaved();
+        self.jobs.spawn(async move { Finished::Saved(saves.buffer_unordered(SAVES).collect().await) });
     }
 
     /// Writes the inventory and waits for it: at the end.
     pub(super) async fn save_now(&mut self) {
-        for component in std::mem::take(&mut self.world.unsaved) {
-            let lines = self.world.lines_of(&component);
-            let written = self.world.shards.get(&component).copied().unwrap_or(0);
-            if let Err(error) = self.store.save(&component, &lines, written).await {
+        let mut saves = self.take_unsaved().buffer_unordered(SAVES);
+        while let Some((_, result)) = saves.next().await {
+            if let Err(error) = result {
                 // Baselines that are not written are rebuilt by a dry-run each.
                 tracing::debug!(%error, "the inventory could not be saved at the end");
                 return;
@@ -131,15 +134,39 @@ impl Agent {
         }
     }
 
-    pub(super) fn on_saved(&mut self, component: Arc<str>, result: Result<usize, ApiError>) {
-        match result {
-            Ok(shards) => {
-                self.world.shards.insert(component, shards);
-            }
-            Err(error) => {
-                tracing::warn!(component = &*component, %error, "the inventory could not be saved; trying again");
-                self.world.unsaved.insert(component);
-                self.later(Duration::from_secs(5), Timer::Save);
+    /// The writes that are due, by component.
+    fn take_unsaved(
+        &mut self,
+    ) -> impl Stream<Item = impl Future<Output = (Arc<str>, Result<usize, ApiError>)> + use<>> + use<> {
+        let unsaved = std::mem::take(&mut self.world.unsaved);
+        let saves: Vec<_> = self
+            .world
+            .lines_of(&unsaved)
+            .into_iter()
+            .map(|(component, lines)| {
+                let written = self.world.shards.get(&component).copied().unwrap_or(0);
+                let store = self.store.clone();
+                async move {
+                    let saved = store.save(&component, &lines, written).await;
+                    (component, saved)
+                }
+            })
+            .collect();
+        stream::iter(saves)
+    }
+
+    pub(super) fn on_saved(&mut self, saved: Vec<(Arc<str>, Result<usize, ApiError>)>) {
+        self.saving = false;
+        for (component, result) in saved {
+            match result {
+                Ok(shards) => {
+                    self.world.shards.insert(component, shards);
+                }
+                Err(error) => {
+                    tracing::warn!(component = &*component, %error, "the inventory could not be saved; trying again");
+                    self.world.unsaved.insert(component);
+                    self.later(Duration::from_secs(5), Timer::Save);
+                }
             }
         }
     }

@@ -6,12 +6,29 @@ use std::time::{Duration, Instant};
 use super::jobs::Finished;
 use super::world::{ComponentState, Phase};
 use super::{Agent, AgentError, STATUS_AFTER, Task, Timer};
+use crate::cluster::ApiError;
 use crate::manifest::{GroupKind, ObjectKey};
 use crate::plan::Observed;
 use crate::plan::health::{Health, assess};
 
 /// From this many objects of a kind on, one LIST is cheaper than a GET each.
 const LIST_FROM: usize = 8;
+/// How long objects whose status moved are gathered before they are looked at.
+pub(super) const SWEEP_AFTER: Duration = Duration::from_millis(250);
+/// The pause between two listings, as so many times what the first one took.
+const SWEEP_PAUSE: u32 = 4;
+
+/// Listings of objects for their health.
+pub struct Sweeps {
+    under_way: usize,
+    not_before: Instant,
+}
+
+impl Default for Sweeps {
+    fn default() -> Self {
+        Self { under_way: 0, not_before: Instant::now() }
+    }
+}
 
 impl Agent {
     /// The revision is as far as it goes.
@@ -58,6 +75,11 @@ impl Agent {
 
     /// Looks how those objects are whose status moved, or that nobody has looked at yet.
     pub(super) fn sweep_health(&mut self) {
+        let now = Instant::now();
+        if self.sweeps.under_way > 0 || now < self.sweeps.not_before {
+            return self
+                .later(self.sweeps.not_before.saturating_duration_since(now).max(SWEEP_AFTER), Timer::Sweep);
+        }
         let mut due: BTreeMap<GroupKind, Vec<ObjectKey>> = BTreeMap::new();
         for (key, tracked) in &mut self.world.objects {
             let wanted = tracked.wish.is_some() && !tracked.busy && tracked.observed.is_some();
@@ -74,7 +96,9 @@ impl Agent {
             let Some(resource) = self.offer.catalog.kind(&kind).cloned() else { continue };
             let tools = self.tools.clone();
             let selector = format!("{}={}", crate::manifest::PART_OF, self.apply_set);
+            self.sweeps.under_way += 1;
             self.jobs.spawn(async move {
+                let began = Instant::now();
                 let mut seen = Vec::new();
                 let listed = tools
                     .cluster
@@ -88,12 +112,15 @@ impl Agent {
                         seen.push((key, assess(&live)));
                     })
                     .await;
-                Finished::Swept(listed.map(|()| seen))
+                Finished::Swept(listed.map(|()| seen), began.elapsed())
             });
         }
     }
 
-    pub(super) fn on_swept(&mut self, result: Result<Vec<(ObjectKey, Health)>, crate::cluster::ApiError>) {
+    pub(super) fn on_swept(&mut self, result: Result<Vec<(ObjectKey, Health)>, ApiError>, took: Duration) {
+        self.sweeps.under_way -= 1;
+        // Listing thousands takes a small share of the time.
+        self.sweeps.not_before = self.sweeps.not_before.max(Instant::now() + took * SWEEP_PAUSE);
         match result {
             Ok(seen) => {
                 for (key, health) in seen {
@@ -140,7 +167,7 @@ impl Agent {
         } else if !was_well && health.is_current() {
             tracing::debug!(object = %key, "healthy");
         }
-        tracked.health = Some(health);
+        self.world.set_health(key, health);
         // A kind that a CRD brings may be what other objects wait for.
         if key.group_kind.kind == "CustomResourceDefinition" && !was_well {
             self.later(Duration::ZERO, Timer::Discover);
@@ -148,26 +175,22 @@ impl Agent {
     }
 
     /// After an object could be applied at last: its component goes on where it failed.
-    pub(super) fn mend(&mut self, name: &str) {
-        let Some(index) = self.world.components.iter().position(|component| &*component.name == name) else {
-            return;
-        };
-        if self.world.components[index].failed.is_none() {
-            return;
-        }
-        let troubled = self.world.components[index]
-            .objects
-            .iter()
-            .any(|key| self.world.objects.get(key).is_some_and(|tracked| tracked.trouble.is_some()));
-        if troubled {
+    pub(super) fn mend(&mut self, key: &ObjectKey) {
+        let world = &mut self.world;
+        let in_trouble = |key| world.objects.get(key).is_some_and(|tracked| tracked.trouble.is_some());
+        let name = world.objects.get(key).map(|tracked| tracked.component.clone()).unwrap_or_default();
+        let component = world.component(&name);
+        if component
+            .is_none_or(|component| component.failed.is_none() || component.objects.iter().any(in_trouble))
+        {
             return;
         }
-        let component = &mut self.world.components[index];
+        let Some(component) = world.component_of(key) else { return };
         component.failed = None;
         if matches!(component.state, ComponentState::Failed(_)) {
             component.state = ComponentState::Applying;
-            if self.world.phase == Phase::Settled {
-                self.world.phase = Phase::Applying;
+            if world.phase == Phase::Settled {
+                world.phase = Phase::Applying;
             }
         }
     }
@@ -175,9 +198,8 @@ impl Agent {
     /// After the health of something moved: components may be ready now, or no longer.
     fn health_moved(&mut self) {
         let mut changed = false;
-        for index in 0..self.world.components.len() {
-            let component = &self.world.components[index];
-            let well = component.objects.iter().all(|key| self.world.is_healthy(key));
+        for component in &mut self.world.components {
+            let well = component.unwell.is_empty();
             let next = match component.state {
                 ComponentState::Ready if !well => ComponentState::Settling,
                 ComponentState::Settling if well => ComponentState::Ready,
@@ -186,7 +208,6 @@ impl Agent {
             if next == ComponentState::Ready {
                 tracing::info!(component = &*component.name, "ready");
             }
-            let component = &mut self.world.components[index];
             component.since = Instant::now();
             component.state = next;
             changed = true;
@@ -217,10 +238,7 @@ impl Agent {
                 }
                 ComponentState::Settling if component.since.elapsed() > Duration::from_secs(20) => {
                     waiting = true;
-                    let sick = component.objects.iter().find_map(|key| {
-                        let health = self.world.objects.get(key)?.health.as_ref()?;
-                        (!health.is_current()).then(|| format!("{key}: {health}"))
-                    });
+                    let sick = self.world.first_unwell(component);
                     tracing::info!(
                         component = &*component.name,
                         "not healthy for {} s: {}",
@@ -240,7 +258,9 @@ impl Agent {
     pub(super) fn unsaved(&mut self, components: impl IntoIterator<Item = std::sync::Arc<str>>) {
         self.world.unsaved.extend(components.into_iter().filter(|name| !name.is_empty()));
         if !self.world.unsaved.is_empty() {
-            self.later(super::SAVE_AFTER, Timer::Save);
+            let applying = self.world.phase == Phase::Applying;
+            let after = if applying { super::SAVE_WHILE_APPLYING } else { super::SAVE_AFTER };
+            self.later(after, Timer::Save);
         }
     }
 
@@ -258,14 +278,7 @@ impl Agent {
                 }
                 ComponentState::Applying => Some(format!("{}: is being applied", component.name)),
                 ComponentState::Settling => {
-                    let sick = component.objects.iter().find_map(|key| {
-                        let health = self.world.objects.get(key)?.health.as_ref();
-                        match health {
-                            Some(health) if health.is_current() => None,
-                            Some(health) => Some(format!("{key}: {health}")),
-                            None => Some(format!("{key}: not looked at yet")),
-                        }
-                    });
+                    let sick = self.world.first_unwell(component);
                     Some(format!("{}: {}", component.name, sick.unwrap_or_default()))
                 }
             })

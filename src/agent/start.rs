@@ -258,7 +258,7 @@ async fn keep(
         queue: VecDeque::new(),
         running: 0,
         jobs: JoinSet::new(),
-        timers: BTreeSet::new(),
+        timers: super::timers::Timers::default(),
         status,
         next: None,
         repairs: HashMap::new(),
@@ -269,6 +269,8 @@ async fn keep(
         outcome: None,
         said: BTreeMap::new(),
         discovering: false,
+        saving: false,
+        sweeps: super::settle::Sweeps::default(),
         runs_judged_until,
     };
     let (sender, revisions) = mpsc::channel(4);

@@ -181,14 +181,15 @@ impl Agent {
         let desired = goal.desired.clone();
         self.world.phase = Phase::Applying;
         self.watch_kinds(&plan);
-        let unserved = self.take_in_wishes(&plan, &desired);
-        self.world.components = plan
+        let (unserved, twice) = self.take_in_wishes(&plan, &desired);
+        let components = plan
             .components
             .iter()
             .map(|component| ComponentProgress {
                 name: component.name.clone(),
                 failed: None,
                 unserved: unserved.get(&component.name).cloned(),
+                twice: twice.get(&component.name).cloned(),
                 depends_on: component.depends_on.clone(),
                 stages: component
                     .stages
@@ -201,6 +202,8 @@ impl Agent {
                     .collect(),
                 current: HashSet::new(),
                 objects: component.steps().map(|step| step.key.clone()).collect(),
+                unwell: BTreeSet::new(),
+                unseen: BTreeSet::new(),
                 state: match &component.error {
                     Some(error) => ComponentState::Broken(error.clone()),
                     None => ComponentState::Blocked(Vec::new()),
@@ -208,6 +211,8 @@ impl Agent {
                 since: Instant::now(),
             })
             .collect();
+        self.world.set_components(components);
+        self.world.pruning.clear();
         self.world.prune = plan
             .prune
             .stages
@@ -240,8 +245,12 @@ impl Agent {
     }
 
     /// What git says of each object, and what is decided about it without a request. Returns the components with kinds
-    /// that the API server does not serve.
-    fn take_in_wishes(&mut self, plan: &Plan, desired: &DesiredSet) -> HashMap<Arc<str>, String> {
+    /// that the API server does not serve, and those with objects that are defined twice.
+    fn take_in_wishes(
+        &mut self,
+        plan: &Plan,
+        desired: &DesiredSet,
+    ) -> (HashMap<Arc<str>, String>, HashMap<Arc<str>, String>) {
         let mut unserved = HashMap::new();
         let mut rendered = HashMap::new();
         for component in &desired.components {
@@ -263,11 +272,18 @@ impl Agent {
             }
         }
         let mut moved = BTreeSet::new();
+        let (mut named, mut twice) = (HashSet::new(), HashMap::new());
         let mut reported = Vec::new();
         for component in &plan.components {
             let Some(rendered) = rendered.get(&component.name) else { continue };
             for step in component.steps() {
                 let Some(index) = step.object else { continue };
+                if !named.insert(&step.key) {
+                    // Defined twice: the first definition counts, and the second one is what is wrong.
+                    let why = || format!("{}: {}", step.key, step.reason);
+                    twice.entry(component.name.clone()).or_insert_with(why);
+                    continue;
+                }
                 let Some(resource) = self.offer.catalog.resolve(&rendered.objects[index].manifest).cloned()
                 else {
                     if step.action != Action::Park {
@@ -328,7 +344,7 @@ impl Agent {
         self.unsaved(moved);
         // Nothing is done about them, but the record of what differs is due.
         reported.iter().for_each(|key| self.enqueue(key, Task::Confirm));
-        unserved
+        (unserved, twice)
     }
 
     /// Starts what can start: components whose dependencies are ready, stages whose predecessors are done.
@@ -386,17 +402,12 @@ impl Agent {
                 true
             }
             ComponentState::Settling => {
-                let unhealthy = component.objects.iter().any(|key| !self.world.is_healthy(key));
-                if !unhealthy {
+                if component.unwell.is_empty() {
                     self.world.components[index].state = ComponentState::Ready;
                     self.later(super::STATUS_AFTER, Timer::Status);
                     return true;
                 }
-                if component
-                    .objects
-                    .iter()
-                    .any(|key| self.world.objects.get(key).is_some_and(|tracked| tracked.health.is_none()))
-                {
+                if !component.unseen.is_empty() {
                     self.later(Duration::ZERO, Timer::Sweep);
                 }
                 false
@@ -412,7 +423,7 @@ impl Agent {
             let trouble = self.world.objects.get(key)?.trouble.as_ref().filter(|trouble| !trouble.parked)?;
             Some(format!("{key}: {}", trouble.why))
         });
-        refused.or_else(|| component.unserved.clone())
+        refused.or_else(|| component.unserved.clone()).or_else(|| component.twice.clone())
     }
 
     /// When nothing is left to apply: deletions, or the end.
@@ -449,11 +460,7 @@ impl Agent {
     /// Deletes stage by stage. A stage is over when the server has taken all its requests: finalizers may hold an
     /// object for long, and do not hold up the rest.
     pub(super) fn advance_prune(&mut self) {
-        let under_way =
-            self.world.objects.values().any(|tracked| {
-                tracked.wish.is_none() && (tracked.busy || tracked.queued == Some(Task::Delete))
-            });
-        if under_way {
+        if !self.world.pruning.is_empty() {
             return;
         }
         if self.world.prune.is_empty() {
@@ -462,8 +469,11 @@ impl Agent {
         }
         for key in self.world.prune.remove(0) {
             self.enqueue(&key, Task::Delete);
+            if self.world.objects.contains_key(&key) {
+                self.world.pruning.insert(key);
+            }
         }
-        if self.queue.is_empty() {
+        if self.world.pruning.is_empty() {
             self.advance_prune();
         }
     }

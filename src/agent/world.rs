@@ -142,6 +142,8 @@ pub struct ComponentProgress {
     pub failed: Option<String>,
     /// An object of it whose kind the API server does not serve.
     pub unserved: Option<String>,
+    /// An object of it that was defined before.
+    pub twice: Option<String>,
     /// The components that must be ready before.
     pub depends_on: Vec<Arc<str>>,
     /// What is still to be done, stage by stage, the next one first.
@@ -150,6 +152,10 @@ pub struct ComponentProgress {
     pub current: HashSet<ObjectKey>,
     /// What it has, all of it.
     pub objects: Vec<ObjectKey>,
+    /// Those of them that are not known to be well.
+    pub unwell: BTreeSet<ObjectKey>,
+    /// Those of them whose health nobody has looked at.
+    pub unseen: BTreeSet<ObjectKey>,
     /// How far it is.
     pub state: ComponentState,
     /// When it began to settle, for saying what takes long.
@@ -179,6 +185,9 @@ pub struct Goal {
     pub learned: Instant,
 }
 
+/// A line of the inventory: an object, and what is remembered of it.
+pub type InventoryLine = (ObjectKey, InventoryEntry);
+
 /// All that the agent knows.
 pub struct World {
     /// Where it stands.
@@ -189,8 +198,12 @@ pub struct World {
     pub objects: HashMap<ObjectKey, Tracked>,
     /// The components of the goal, in their order.
     pub components: Vec<ComponentProgress>,
+    /// The place of each among them, by its name.
+    places: HashMap<Arc<str>, usize>,
     /// The deletions still to be made, stage by stage.
     pub prune: Vec<Vec<ObjectKey>>,
+    /// The deletions of the present stage that the server has not taken yet.
+    pub pruning: HashSet<ObjectKey>,
     /// Kinds whose first listing has not come yet.
     pub unlisted: HashSet<GroupKind>,
     /// Components whose inventory is to be saved.
@@ -213,7 +226,9 @@ impl World {
             goal: None,
             objects: HashMap::new(),
             components: Vec::new(),
+            places: HashMap::new(),
             prune: Vec::new(),
+            pruning: HashSet::new(),
             unlisted: HashSet::new(),
             unsaved: BTreeSet::new(),
             shards: HashMap::new(),
@@ -252,33 +267,91 @@ impl World {
         })
     }
 
-    /// The lines of a component's inventory.
-    pub fn lines_of(&self, component: &str) -> Vec<(ObjectKey, InventoryEntry)> {
-        let mut lines: Vec<_> = self
-            .objects
-            .iter()
-            .filter(|(_, tracked)| &*tracked.component == component)
-            .filter_map(|(key, tracked)| Some((key.clone(), Self::entry(tracked)?)))
-            .collect();
-        lines.sort_by(|one, two| one.0.cmp(&two.0));
+    /// The lines of some components' inventories, in order.
+    pub fn lines_of(&self, components: &BTreeSet<Arc<str>>) -> BTreeMap<Arc<str>, Vec<InventoryLine>> {
+        let mut lines: BTreeMap<_, Vec<_>> =
+            components.iter().map(|name| (name.clone(), Vec::new())).collect();
+        for (key, tracked) in &self.objects {
+            if let Some(lines) = lines.get_mut(&tracked.component)
+                && let Some(entry) = Self::entry(tracked)
+            {
+                lines.push((key.clone(), entry));
+            }
+        }
+        lines.values_mut().for_each(|lines| lines.sort_by(|one, two| one.0.cmp(&two.0)));
         lines
+    }
+
+    /// Takes in the components of a goal, whose objects are known already.
+    pub fn set_components(&mut self, components: Vec<ComponentProgress>) {
+        self.places =
+            components.iter().enumerate().map(|(place, component)| (component.name.clone(), place)).collect();
+        self.components = components;
+        for component in &mut self.components {
+            for key in &component.objects {
+                let tracked = self.objects.get(key);
+                // What two components name belongs to one of them.
+                if tracked.is_some_and(|tracked| tracked.component != component.name) {
+                    continue;
+                }
+                let health = tracked.and_then(|tracked| tracked.health.as_ref());
+                if health.is_none_or(|health| !health.is_current()) {
+                    component.unwell.insert(key.clone());
+                }
+                if tracked.is_some() && health.is_none() {
+                    component.unseen.insert(key.clone());
+                }
+            }
+        }
+    }
+
+    /// The component of that name, if git names it.
+    pub fn component(&self, name: &str) -> Option<&ComponentProgress> {
+        self.components.get(*self.places.get(name)?)
+    }
+
+    /// The component that an object belongs to.
+    pub fn component_of(&mut self, key: &ObjectKey) -> Option<&mut ComponentProgress> {
+        let place = self.places.get(&self.objects.get(key)?.component)?;
+        self.components.get_mut(*place)
+    }
+
+    /// Notes how an object is.
+    pub fn set_health(&mut self, key: &ObjectKey, health: Health) {
+        let Some(tracked) = self.objects.get_mut(key) else { return };
+        let unwell = tracked.wish.is_some() && !health.is_current();
+        tracked.health = Some(health);
+        let Some(component) = self.component_of(key) else { return };
+        component.unseen.remove(key);
+        if unwell {
+            component.unwell.insert(key.clone());
+        } else {
+            component.unwell.remove(key);
+        }
+    }
+
+    /// The present stage of deletions goes on without an object, unless its deletion waits for its turn or is under way.
+    pub fn leave_pruning(&mut self, key: &ObjectKey) {
+        let waits = |tracked: &Tracked| tracked.busy || tracked.queued == Some(super::Task::Delete);
+        if !self.objects.get(key).is_some_and(waits) {
+            self.pruning.remove(key);
+        }
+    }
+
+    /// The first of a component's objects that is not well, in words.
+    pub fn first_unwell(&self, component: &ComponentProgress) -> Option<String> {
+        let key = component.unwell.first()?;
+        let health = self.objects.get(key).and_then(|tracked| tracked.health.as_ref());
+        Some(health.map_or_else(|| format!("{key}: not looked at yet"), |health| format!("{key}: {health}")))
     }
 
     /// Whether the component of that name is ready; one that git does not name does not hold others up.
     pub fn is_ready(&self, name: &str) -> bool {
-        self.components
-            .iter()
-            .find(|component| &*component.name == name)
-            .is_none_or(|component| component.state == ComponentState::Ready)
+        self.component(name).is_none_or(|component| component.state == ComponentState::Ready)
     }
 
     /// Whether the object's namespace was made by this process.
     pub fn is_in_fresh_namespace(&self, key: &ObjectKey) -> bool {
         key.namespace.as_ref().is_some_and(|namespace| self.fresh_namespaces.contains(namespace))
-    }
-
-    /// Whether an object is as healthy as its dependents need it.
-    pub fn is_healthy(&self, key: &ObjectKey) -> bool {
-        self.objects.get(key).and_then(|tracked| tracked.health.as_ref()).is_some_and(Health::is_current)
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::{Call, Cluster};
 use super::error::ApiError;
+use super::pages::read_page;
 use crate::manifest::{MANAGER, ObjectKey};
 use crate::plan::Resource;
 
@@ -218,13 +219,12 @@ impl Cluster {
                 path = format!("{path}&continue={}", encode(&token));
             }
             let call = Call { accept, ..Call::get(&what, path) };
-            let mut page = self.send(&call).await?.json(&what)?;
-            if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
-                items.into_iter().for_each(&mut each);
-            }
-            match page.pointer("/metadata/continue").and_then(Value::as_str) {
-                Some(next) if !next.is_empty() => next.clone_into(&mut token),
-                _ => return Ok(()),
+            let answer = self.send(&call).await?;
+            let next = read_page(&answer.body, &mut each)
+                .map_err(|error| ApiError::Malformed { what: what.clone(), reason: error.to_string() })?;
+            match next {
+                Some(next) => token = next,
+                None => return Ok(()),
             }
         }
     }

@@ -10,6 +10,7 @@ mod events;
 mod inventory;
 mod lease;
 mod observe;
+mod pages;
 mod retry;
 mod takeover;
 

@@ -16,6 +16,10 @@ use super::error::ApiError;
 use crate::manifest::{GroupKind, ObjectKey};
 use crate::plan::{Observed, Resource};
 
+/// Objects in a page of the first listing. A page is kept whole until its last object is taken in, and most of it are
+/// managedFields, which take ten times their text.
+const PAGE: u32 = 100;
+
 /// What a watch says.
 #[derive(Debug)]
 pub enum Observation {
@@ -117,7 +121,7 @@ async fn follow(
     sender: mpsc::Sender<Observation>,
 ) {
     let api = metadata_of(&cluster, &resource);
-    let config = watcher::Config::default().labels(&selector);
+    let config = watcher::Config::default().labels(&selector).page_size(PAGE);
     let mut events = std::pin::pin!(watch(api, config).default_backoff());
     let mut listing = Vec::new();
     while let Some(event) = events.next().await {
