@@ -345,8 +345,8 @@ fn measure(plane: &ControlPlane, objects: usize, rest: u64) -> Figures {
         *rest_requests.entry(format!("{} {what}", request.verb)).or_default() += per_minute;
     }
     let is_rest = |what: &str| what.starts_with("watch ") || what.ends_with(" leases");
-    let rest_other_requests =
-        rest_requests.iter().filter(|(what, _)| !is_rest(what)).map(|(_, count)| count).sum();
+    let others = rest_requests.iter().filter(|(what, _)| !is_rest(what));
+    let rest_other_requests = others.fold(0.0, |sum, (_, count)| sum + count);
     let (rss_mib, peak_rss_mib) = memory(agent.id());
 
     agent.kill();

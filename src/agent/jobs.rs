@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::apply::{self, ApplyJob, Known, Outcome, Refusal, Tools};
+use super::apply::{self, ApplyJob, Known, Outcome, Refusal};
 use super::drift::{self, Confirmation, Repair};
 use super::environment::{HandOver, Kept, Neighbour};
 use super::sync::Rendered;
+use super::world::Phase;
 use super::{Agent, Task, Timer};
 use crate::cluster::{ApiError, Offer};
 use crate::environment;
@@ -39,8 +40,8 @@ pub enum Finished {
     Repaired(ObjectKey, Box<Result<Outcome, Refusal>>),
     /// A deletion was taken: the finalizers that still hold the object.
     Deleted(ObjectKey, Result<Option<Vec<String>>, ApiError>),
-    /// Some objects were looked at; `None` for one that is not there.
-    Assessed(Vec<(ObjectKey, Option<(Health, Observed)>)>),
+    /// An object was looked at; `None` for one that is not there.
+    Assessed(ObjectKey, Box<Result<Option<(Health, Observed)>, ApiError>>),
     /// All objects of a kind were looked at, in that time.
     Swept(Result<Vec<(ObjectKey, Health)>, ApiError>, Duration),
     /// Components' inventories were written: the number of ConfigMaps of each.
@@ -137,12 +138,10 @@ impl Agent {
                 self.on_deleted(&key, result);
                 self.catch_up(&key);
             }
-            Finished::Assessed(looked) => {
-                for (key, seen) in looked {
-                    self.job_ended(&key);
-                    self.on_assessed(&key, seen);
-                    self.catch_up(&key);
-                }
+            Finished::Assessed(key, seen) => {
+                self.job_ended(&key);
+                self.on_assessed(&key, *seen);
+                self.catch_up(&key);
             }
             Finished::Swept(result, took) => self.on_swept(result, took),
             Finished::Saved(saved) => self.on_saved(saved),
@@ -183,8 +182,9 @@ impl Agent {
             Task::Assess => {
                 let Some(resource) = self.offer.catalog.kind(&key.group_kind).cloned() else { return };
                 self.jobs.spawn(async move {
-                    let seen = look(&tools, &resource, &owned).await;
-                    Finished::Assessed(seen.map(|seen| vec![(owned, seen)]).unwrap_or_default())
+                    let live = tools.cluster.get(&resource, &owned).await;
+                    let seen = live.map(|live| live.map(|live| (assess(&live), apply::read_observed(&live))));
+                    Finished::Assessed(owned, Box::new(seen))
                 });
             }
         }
@@ -303,7 +303,9 @@ impl Agent {
     /// nothing of: it is planned anew.
     fn weigh_late(&mut self, key: &ObjectKey) {
         let Some(tracked) = self.world.objects.get(key) else { return };
-        if !tracked.is_applied() && tracked.trouble.is_none() {
+        // A plan may have been made of which the world knows nothing yet.
+        let planning = self.world.phase == Phase::Rendering;
+        if planning || (!tracked.is_applied() && tracked.trouble.is_none()) {
             self.later(Duration::ZERO, Timer::Replan);
         }
     }
@@ -433,15 +435,4 @@ pub fn random_seed() -> [u8; 32] {
         tracing::error!(%error, "no random numbers from the operating system");
     }
     seed
-}
-
-/// How an object is; `None` where the answer did not come.
-async fn look(tools: &Tools, resource: &Resource, key: &ObjectKey) -> Option<Option<(Health, Observed)>> {
-    match tools.cluster.get(resource, key).await {
-        Ok(live) => Some(live.map(|live| (assess(&live), apply::read_observed(&live)))),
-        Err(error) => {
-            tracing::debug!(%error, "cannot look how the object is");
-            None
-        }
-    }
 }

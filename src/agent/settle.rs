@@ -135,14 +135,23 @@ impl Agent {
         }
     }
 
-    pub(super) fn on_assessed(&mut self, key: &ObjectKey, seen: Option<(Health, Observed)>) {
-        if let Some((health, observed)) = seen {
-            self.set_health(key, health);
-            if let Some(tracked) = self.world.objects.get_mut(key) {
-                tracked.observed = Some(observed);
+    pub(super) fn on_assessed(
+        &mut self,
+        key: &ObjectKey,
+        seen: Result<Option<(Health, Observed)>, ApiError>,
+    ) {
+        match seen {
+            Ok(Some((health, observed))) => {
+                self.set_health(key, health);
+                if let Some(tracked) = self.world.objects.get_mut(key) {
+                    tracked.observed = Some(observed);
+                }
             }
-        } else {
-            self.see_gone(key);
+            Ok(None) => self.see_gone(key),
+            Err(error) => {
+                tracing::debug!(%error, "cannot look how the object is; looking again");
+                self.later(Duration::from_secs(5), Timer::Retry(key.clone(), Task::Assess));
+            }
         }
         self.health_moved();
     }
