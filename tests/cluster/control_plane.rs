@@ -150,11 +150,16 @@ impl ControlPlane {
         std::fs::write(file, serde_yaml::to_string(&config).unwrap()).unwrap();
     }
 
+    /// The API server's audit log, a request each line.
+    pub fn audit_log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("audit.log")).unwrap()
+    }
+
     /// What the user of `kubeconfig_of` asked for, in order. Watches count when they begin.
     pub fn requests_of(&self, user: &str) -> Vec<Audited> {
-        let text = std::fs::read_to_string(self.directory.join("audit.log")).unwrap();
         let quoted = format!("\"{user}\"");
-        text.lines()
+        self.audit_log()
+            .lines()
             .filter(|line| line.contains(&quoted))
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .filter(|line| {
