@@ -161,7 +161,15 @@ impl Agent {
         }
         tracked.noticed = Some(Instant::now());
         tracked.observed = Some(observed);
-        self.judge(key);
+        let has_status = crate::plan::health::without_status(&key.group_kind).is_none();
+        if !self.judge(key) || !has_status {
+            return;
+        }
+        // Its status moved, most likely: looked at soon, and together with others of its kind.
+        if let Some(tracked) = self.world.objects.get_mut(key) {
+            tracked.unassessed = true;
+            self.later(super::settle::SWEEP_AFTER, Timer::Sweep);
+        }
     }
 
     pub(super) fn see_vanished(&mut self, key: &ObjectKey) {
@@ -184,37 +192,35 @@ impl Agent {
         }
     }
 
-    /// Weighs what is known of an object's metadata: is there a reason to look closer?
-    pub(super) fn judge(&mut self, key: &ObjectKey) {
+    /// Weighs what is known of an object's metadata: is there a reason to look closer? Returns whether there is none, of
+    /// an object that is ours to look after.
+    pub(super) fn judge(&mut self, key: &ObjectKey) -> bool {
         if matches!(self.world.phase, super::Phase::Listing) {
-            return;
+            return false;
         }
-        let Some(tracked) = self.world.objects.get_mut(key) else { return };
-        let (Some(observed), Some(baseline)) = (&tracked.observed, &tracked.baseline) else { return };
+        let Some(tracked) = self.world.objects.get_mut(key) else { return false };
+        let (Some(observed), Some(baseline)) = (&tracked.observed, &tracked.baseline) else { return false };
         if tracked.wish.is_none() {
-            return;
+            return false;
         }
         if let Some(hold) = &observed.hold {
             if !std::mem::replace(&mut tracked.held, true) {
                 tracing::info!(object = %key, "{hold}: it is left as it is");
                 self.later(super::STATUS_AFTER, Timer::Status);
             }
-            return;
+            return false;
         }
         if std::mem::take(&mut tracked.held) {
             tracing::info!(object = %key, "no longer held");
             self.enqueue(key, Task::Confirm);
-            return;
+            return false;
         }
         let suspicious = observed.is_suspect(baseline, &self.apply_set, tracked.accepted);
-        let has_status = crate::plan::health::without_status(&key.group_kind).is_none();
         if suspicious && !tracked.is_deferred() {
             self.enqueue(key, Task::Confirm);
-        } else if has_status {
-            // Its status moved, most likely: looked at soon, and together with others of its kind.
-            tracked.unassessed = true;
-            self.later(super::settle::SWEEP_AFTER, Timer::Sweep);
+            return false;
         }
+        true
     }
 
     pub(super) fn question(&self, key: &ObjectKey, job: ApplyJob) -> Question {

@@ -327,7 +327,8 @@ impl Agent {
             self.mend(key);
         }
         self.unsaved([component]);
-        self.later(super::STATUS_AFTER, Timer::Status);
+        let applying = self.world.phase == super::Phase::Applying;
+        self.later(if applying { super::STATUS_WHILE_APPLYING } else { super::STATUS_AFTER }, Timer::Status);
     }
 
     fn on_not_applied(&mut self, key: &ObjectKey, refusal: Refusal) {

@@ -56,6 +56,8 @@ const SAVE_AFTER: Duration = Duration::from_millis(500);
 const SAVE_WHILE_APPLYING: Duration = Duration::from_secs(5);
 /// How long changes of the status are gathered.
 const STATUS_AFTER: Duration = Duration::from_millis(300);
+/// The same while a revision is being applied and only the counts move.
+const STATUS_WHILE_APPLYING: Duration = Duration::from_secs(2);
 
 /// What a job on an object is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

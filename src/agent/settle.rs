@@ -44,7 +44,9 @@ impl Agent {
         self.later(STATUS_AFTER, Timer::Status);
         // What happened while the plan was being carried out is weighed now.
         let keys: Vec<ObjectKey> = self.world.objects.keys().cloned().collect();
-        keys.iter().for_each(|key| self.judge(key));
+        for key in &keys {
+            self.judge(key);
+        }
         self.hand_over();
         self.end_if_once();
     }
