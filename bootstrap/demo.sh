@@ -76,7 +76,7 @@ drift() {
     shift
     await "$1" '^[0-9:]+ +drift ' "${@:2}"
     show
-    took=$(grep -oE '(put back|made anew) after .*' <<<"$event" || true)
+    took=$(grep -oE '(put back|made anew|taken out) after .*' <<<"$event" || true)
     times+=("$title|$took")
     seen=$((seen + 1))
     pause
@@ -157,7 +157,7 @@ drift 'an object deleted' 20 lakehouse/demo 'made anew after'
 tell 'A field added by hand:'
 log_from
 kube label configmap demo team=hand-made
-drift 'a field added' 20 metadata.labels.team 'put back after'
+drift 'a field added' 20 metadata.labels.team 'taken out after'
 
 tell 'A Secret changed (its value is never shown):'
 log_from
