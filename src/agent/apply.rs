@@ -28,7 +28,7 @@ pub enum Known {
     /// Nothing: it is probably not there. Fields of others are not taken before we know whose they are.
     Fresh,
     /// It carries our label; its fields are ours to take. The FieldsV1 of our entry, where it is still known.
-    Ours(Option<Box<[u8]>>),
+    Ours(Option<Arc<[u8]>>),
     /// It carries our label, and its baseline was lost: a dry-run tells whether there is anything to write.
     Unproven,
 }

@@ -246,10 +246,10 @@ impl Agent {
         if let Some(health) = confirmation.health {
             self.world.set_health(key, health);
         }
-        let Some(tracked) = self.world.objects.get_mut(key) else { return };
         if let Some(baseline) = confirmation.baseline {
-            tracked.baseline = Some(baseline);
+            self.world.set_baseline(key, baseline);
         }
+        let Some(tracked) = self.world.objects.get_mut(key) else { return };
         if let Some(observed) = &confirmation.observed {
             if observed.hold.is_some() {
                 tracked.observed = confirmation.observed;

@@ -97,8 +97,10 @@ impl Agent {
 
     /// The kinds that the environment has or is about to have objects of.
     fn kinds_of_members(&self) -> BTreeSet<GroupKind> {
-        let planned = self.world.goal.iter().flat_map(|goal| goal.plan.steps().map(|step| &step.key));
-        planned.chain(self.world.objects.keys()).map(|key| key.group_kind.clone()).collect()
+        let planned = self.world.goal.iter().flat_map(|goal| &goal.kinds);
+        let known = self.world.objects.keys().map(|key| &key.group_kind);
+        // Few kinds of many objects: each is cloned once.
+        planned.chain(known).collect::<BTreeSet<_>>().into_iter().cloned().collect()
     }
 
     /// The Environment is mirrored: now the plan can be carried out.

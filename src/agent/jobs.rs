@@ -287,7 +287,7 @@ impl Agent {
                     self.world.fresh_namespaces.insert(key.name.clone());
                 }
                 let gone = outcome.done == apply::Done::Created
-                    && self.world.objects.get(key).is_some_and(super::world::Tracked::is_applied);
+                    && self.world.objects.get(key).is_some_and(|tracked| tracked.is_applied());
                 self.take_in(key, outcome);
                 self.left_out(key);
                 if gone {
@@ -316,12 +316,12 @@ impl Agent {
         tracked.failures = 0;
         let was_in_trouble = tracked.trouble.take().is_some();
         tracked.differs = false;
-        tracked.baseline = Some(outcome.baseline);
         tracked.accepted = None;
         tracked.observed = Some(outcome.observed);
         // What the watch said of the time before this answer is answered by it.
         tracked.vanished = false;
         let component = tracked.component.clone();
+        self.world.set_baseline(key, outcome.baseline);
         self.world.set_health(key, outcome.health);
         if was_in_trouble {
             self.mend(key);

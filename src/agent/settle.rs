@@ -40,6 +40,7 @@ impl Agent {
         }
         self.report_settled();
         self.health.set_ready();
+        self.world.forget_field_sets();
         self.save_inventory();
         self.later(STATUS_AFTER, Timer::Status);
         // What happened while the plan was being carried out is weighed now.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::jobs::Rendering;
-use super::world::{ComponentProgress, ComponentState, Goal, Phase, Tracked, Trouble, Wish};
+use super::world::{ComponentProgress, ComponentState, Goal, Phase, Trouble, Wish};
 use super::{Agent, AgentError, Task, Timer};
 use crate::environment::Loaded;
 use crate::manifest::GroupKind;
@@ -134,12 +134,15 @@ impl Agent {
             &self.offer.catalog,
             &self.tools.key,
         );
+        let parks = plan.steps().any(|step| step.action == Action::Park);
         let goal = Goal {
             revision: arrival.snapshot.revision().clone(),
             snapshot: arrival.snapshot.clone(),
             environment: rendered.environment,
             desired: rendered.desired,
-            plan: Arc::new(plan),
+            kinds: plan.steps().map(|step| step.key.group_kind.clone()).collect(),
+            parks,
+            plan: Some(plan),
             learned: arrival.learned,
         };
         self.world.goal = Some(goal);
@@ -176,8 +179,8 @@ impl Agent {
 
     /// Takes the plan's steps over into the world and starts.
     pub(super) fn carry_out(&mut self) {
-        let Some(goal) = &self.world.goal else { return };
-        let plan = goal.plan.clone();
+        let Some(goal) = &mut self.world.goal else { return };
+        let Some(plan) = goal.plan.take() else { return };
         let desired = goal.desired.clone();
         self.world.phase = Phase::Applying;
         self.watch_kinds(&plan);
@@ -228,7 +231,7 @@ impl Agent {
     /// is established, another tool's some day.
     pub(super) fn look_again_for_kinds(&mut self) {
         let Some(goal) = &self.world.goal else { return };
-        if goal.plan.steps().any(|step| step.action == Action::Park) {
+        if goal.parks {
             self.later(PARKED_AGAIN, Timer::Discover);
         } else if self.world.components.iter().any(|component| component.unserved.is_some()) {
             self.later(UNSERVED_AGAIN, Timer::Discover);
@@ -328,7 +331,7 @@ impl Agent {
         }
         // Objects that git does not name any more: what is still there may have to be deleted, the rest is forgotten.
         for (key, entry) in std::mem::take(&mut self.world.inherited.entries) {
-            let there: Option<&mut Tracked> = self.world.objects.get_mut(&key);
+            let there = self.world.objects.get_mut(&key);
             match there {
                 Some(tracked) if tracked.baseline.is_none() => {
                     tracked.baseline = Some(entry.baseline());

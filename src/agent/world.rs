@@ -179,8 +179,12 @@ pub struct Goal {
     pub environment: Arc<Loaded>,
     /// What it renders to.
     pub desired: Arc<DesiredSet>,
-    /// The plan that was made of it.
-    pub plan: Arc<Plan>,
+    /// The plan that was made of it, until it is carried out: it is as large as all that is known of the objects.
+    pub plan: Option<Plan>,
+    /// The kinds of its objects.
+    pub kinds: BTreeSet<GroupKind>,
+    /// Whether an object of it waits for its kind, which a definition of ours brings.
+    pub parks: bool,
     /// When the agent learned of it.
     pub learned: Instant,
 }
@@ -195,7 +199,7 @@ pub struct World {
     /// What it works towards.
     pub goal: Option<Goal>,
     /// The objects of the environment.
-    pub objects: HashMap<ObjectKey, Tracked>,
+    pub objects: HashMap<ObjectKey, Box<Tracked>>,
     /// The components of the goal, in their order.
     pub components: Vec<ComponentProgress>,
     /// The place of each among them, by its name.
@@ -212,6 +216,8 @@ pub struct World {
     pub shards: HashMap<Arc<str>, usize>,
     /// What an agent before us left, until the first plan took it in.
     pub inherited: Inventory,
+    /// The FieldsV1 of baselines, by their digests: objects of one shape share one.
+    field_sets: HashMap<Digest, Arc<[u8]>>,
     /// The namespaces that this process made: what is in them came after.
     pub fresh_namespaces: HashSet<String>,
     /// The changes made since the goal was set, by kind of change.
@@ -233,6 +239,7 @@ impl World {
             unsaved: BTreeSet::new(),
             shards: HashMap::new(),
             inherited,
+            field_sets: HashMap::new(),
             fresh_namespaces: HashSet::new(),
             done: BTreeMap::new(),
         }
@@ -240,8 +247,9 @@ impl World {
 
     /// What planning compares with: the metadata of all objects that are there.
     pub fn observed_set(&self) -> ObservedSet {
-        let seen = |(key, tracked): (&ObjectKey, &Tracked)| Some((key.clone(), tracked.observed.clone()?));
-        ObservedSet { objects: self.objects.iter().filter_map(seen).collect() }
+        let seen =
+            self.objects.iter().filter_map(|(key, tracked)| Some((key.clone(), tracked.observed.clone()?)));
+        ObservedSet { objects: seen.collect() }
     }
 
     /// The inventory as it is now: what was inherited, then what was learned since.
@@ -316,6 +324,21 @@ impl World {
         self.components.get_mut(*place)
     }
 
+    /// Notes what an object was after we applied it.
+    pub fn set_baseline(&mut self, key: &ObjectKey, mut baseline: Baseline) {
+        if let Some(own) = &mut baseline.own {
+            *own = self.field_sets.entry(baseline.fields).or_insert_with(|| own.clone()).clone();
+        }
+        if let Some(tracked) = self.objects.get_mut(key) {
+            tracked.baseline = Some(baseline);
+        }
+    }
+
+    /// Forgets the FieldsV1 that no baseline has any more.
+    pub fn forget_field_sets(&mut self) {
+        self.field_sets.retain(|_, own| Arc::strong_count(own) > 1);
+    }
+
     /// Notes how an object is.
     pub fn set_health(&mut self, key: &ObjectKey, health: Health) {
         let Some(tracked) = self.objects.get_mut(key) else { return };
@@ -332,8 +355,11 @@ impl World {
 
     /// The present stage of deletions goes on without an object, unless its deletion waits for its turn or is under way.
     pub fn leave_pruning(&mut self, key: &ObjectKey) {
-        let waits = |tracked: &Tracked| tracked.busy || tracked.queued == Some(super::Task::Delete);
-        if !self.objects.get(key).is_some_and(waits) {
+        let waits = self
+            .objects
+            .get(key)
+            .is_some_and(|tracked| tracked.busy || tracked.queued == Some(super::Task::Delete));
+        if !waits {
             self.pruning.remove(key);
         }
     }

@@ -194,7 +194,7 @@ pub struct Baseline {
     /// Each field's value, in the order of the field set's leaves; lost in a restart.
     pub leaves: Option<Box<[u64]>>,
     /// Our FieldsV1, as JSON; lost in a restart.
-    pub own: Option<Box<[u8]>>,
+    pub own: Option<Arc<[u8]>>,
 }
 
 impl Baseline {
@@ -207,7 +207,7 @@ impl Baseline {
             fields: Digest::of_json(fields),
             projection: FieldSet::projection_digest(&leaves),
             leaves: Some(leaves.into_boxed_slice()),
-            own: Some(fields.to_string().into_bytes().into_boxed_slice()),
+            own: Some(fields.to_string().into_bytes().into()),
         }
     }
 
