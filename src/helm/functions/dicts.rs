@@ -154,6 +154,9 @@ fn is_empty(value: &Value) -> bool {
 
 fn copy(call: &mut Call<'_, '_>) -> GoResult<Value> {
     let value = call.take(0);
+    if value.is_nil() {
+        return Err("reflect: call of reflect.Value.Type on zero Value".into());
+    }
     call.check_value(&value)?;
     Ok(deep_copy(&value))
 }

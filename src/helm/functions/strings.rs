@@ -54,6 +54,9 @@ pub const FUNCTIONS: &[Function] = &[
         Ok(list.into())
     }),
     function("sortAlpha", &[Any], |call| {
+        if call.value(0).is_nil() {
+            return Ok(List::strings(["<nil>"]).into());
+        }
         let list = texts(call.value(0), call)?;
         let mut items: Vec<Entry> = list.items.to_vec();
         items.sort_by(|a, b| a.value.as_str().cmp(&b.value.as_str()));

@@ -3,7 +3,7 @@
 use super::{Call, Function, function};
 use crate::helm::signature::Param::{Any, Str};
 use crate::helm::template::GoResult;
-use crate::helm::value::{List, ListType, Map, OriginId, Str as Shared, Value};
+use crate::helm::value::{List, Map, OriginId, Str as Shared, Value};
 use crate::helm::yaml::{self, Content, Node, YamlLimits};
 
 /// The table.
@@ -27,7 +27,7 @@ pub const FUNCTIONS: &[Function] = &[
     function("fromYamlArray", &[Str], |call| {
         Ok(match read(call) {
             Ok(Value::List(list)) => list.into(),
-            Ok(Value::Nil) => List::nil(ListType::Any).into(),
+            Ok(Value::Nil) => List::any([]).into(),
             Ok(other) => List::any([mismatch(&other, "[]interface {}").into()]).into(),
             Err(text) => List::any([text.into()]).into(),
         })

@@ -17,6 +17,8 @@ struct Read {
     afternoon: Option<bool>,
     offset: Option<i64>,
     zone_name: Option<String>,
+    /// What was read last and is no such number.
+    out_of_range: Option<&'static str>,
 }
 
 /// Reads a text by a layout, in UTC unless the text names another zone. The error is Go's text.
@@ -33,6 +35,7 @@ pub fn parse(layout: &str, value: &str) -> Result<Time, String> {
         afternoon: None,
         offset: None,
         zone_name: None,
+        out_of_range: None,
     };
     let error = |value_part: &str, layout_part: &str, why: &str| {
         if why.is_empty() {
@@ -55,6 +58,9 @@ pub fn parse(layout: &str, value: &str) -> Result<Time, String> {
         };
         let text = &layout_rest[before.len()..layout_rest.len() - after.len()];
         rest = read.take(chunk, rest).ok_or_else(|| error(rest, text, ""))?;
+        if let Some(what) = read.out_of_range.take() {
+            return Err(error("", "", &format!(": {what} out of range")));
+        }
         // A fraction may follow the seconds though the layout has none.
         if matches!(chunk, Chunk::Second | Chunk::ZeroSecond)
             && !matches!(next_chunk(after), Some(("", Chunk::Fraction { .. }, _)))
@@ -96,8 +102,12 @@ fn number(text: &str, digits: usize, exact: bool) -> Option<(i64, &str)> {
 impl Read {
     /// Reads one chunk; gives what follows.
     fn take<'v>(&mut self, chunk: Chunk, value: &'v str) -> Option<&'v str> {
-        let within = |(number, rest): (i64, &'v str), low: i64, high: i64| {
-            (low..=high).contains(&number).then_some((number, rest))
+        let mut out_of_range = None;
+        let mut within = |(number, rest): (i64, &'v str), low: i64, high: i64, what: &'static str| {
+            if !(low..=high).contains(&number) {
+                out_of_range = Some(what);
+            }
+            (number, rest)
         };
         let rest = match chunk {
             Chunk::Year => {
@@ -116,7 +126,7 @@ impl Read {
                 rest
             }
             Chunk::NumMonth | Chunk::ZeroMonth => {
-                let (month, rest) = within(number(value, 2, chunk == Chunk::ZeroMonth)?, 1, 12)?;
+                let (month, rest) = within(number(value, 2, chunk == Chunk::ZeroMonth)?, 1, 12, "month");
                 self.month = Some(month);
                 rest
             }
@@ -134,22 +144,22 @@ impl Read {
                 rest
             }
             Chunk::Hour => {
-                let (hour, rest) = within(number(value, 2, false)?, 0, 23)?;
+                let (hour, rest) = within(number(value, 2, false)?, 0, 23, "hour");
                 self.hour = hour;
                 rest
             }
             Chunk::Hour12 | Chunk::ZeroHour12 => {
-                let (hour, rest) = within(number(value, 2, chunk == Chunk::ZeroHour12)?, 0, 12)?;
+                let (hour, rest) = within(number(value, 2, chunk == Chunk::ZeroHour12)?, 0, 12, "hour");
                 self.hour = hour;
                 rest
             }
             Chunk::Minute | Chunk::ZeroMinute => {
-                let (minute, rest) = within(number(value, 2, chunk == Chunk::ZeroMinute)?, 0, 59)?;
+                let (minute, rest) = within(number(value, 2, chunk == Chunk::ZeroMinute)?, 0, 59, "minute");
                 self.minute = minute;
                 rest
             }
             Chunk::Second | Chunk::ZeroSecond => {
-                let (second, rest) = within(number(value, 2, chunk == Chunk::ZeroSecond)?, 0, 59)?;
+                let (second, rest) = within(number(value, 2, chunk == Chunk::ZeroSecond)?, 0, 59, "second");
                 self.second = second;
                 rest
             }
@@ -188,6 +198,7 @@ impl Read {
                 self.fraction(rest)
             }
         };
+        self.out_of_range = out_of_range;
         Some(rest)
     }
 
@@ -280,6 +291,7 @@ mod tests {
             parse("2006-01-02", "2017-02-30").unwrap_err(),
             "parsing time \"2017-02-30\": day out of range"
         );
+        assert_eq!(parse("15:04", "25:00").unwrap_err(), "parsing time \"25:00\": hour out of range");
         assert_eq!(parse("2006", "2017x").unwrap_err(), "parsing time \"2017x\": extra text: \"x\"");
     }
 }

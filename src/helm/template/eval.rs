@@ -449,6 +449,8 @@ fn values_method(name: &str) -> Option<Signature> {
     match name {
         "AsMap" | "YAML" => Some(Signature::fixed(&[])),
         "Table" | "PathValue" => Some(Signature::fixed(&[Param::Str])),
+        // It takes a writer, which no template has.
+        "Encode" => Some(Signature::fixed(&[Param::Any])),
         _ => None,
     }
 }
@@ -468,13 +470,15 @@ fn call_values_method(map: &Map, name: &str, args: &[Entry]) -> std::result::Res
     match name {
         "AsMap" => Ok(Value::Map(map.as_type(MapType::Any))),
         "YAML" => crate::helm::functions::yaml::to_yaml(&Value::Map(map.clone())).map(Value::from),
+        "Encode" => Ok(Value::Nil),
         "Table" => table(path).map(|table| Value::Map(table.as_type(MapType::Values))),
         _ => {
             let (parent, key) =
                 path.rsplit_once('.').map_or((None, path), |(parent, key)| (Some(parent), key));
-            let parent = parent.map_or_else(|| Ok(map.clone()), table)?;
+            let no_value = || format!("{} is not a value", quote::quote(key));
+            let parent = parent.map_or_else(|| Ok(map.clone()), table).map_err(|_| no_value())?;
             match parent.get(key) {
-                Some(Value::Map(_)) | None => Err(format!("{} is not a value", quote::quote(path))),
+                Some(Value::Map(_)) | None => Err(no_value()),
                 Some(value) => Ok(value),
             }
         }
