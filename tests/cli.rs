@@ -168,6 +168,15 @@ fn errors_say_what_there_is_instead() {
 }
 
 #[test]
+fn template_says_of_wrong_flags_what_helm_says() {
+    let folder = repository();
+    let output = mooring(folder.path(), &["template", "demo", ".", "--no-such"]);
+    assert_eq!((output.status.code(), err(&output)), (Some(1), "Error: unknown flag: --no-such\n".into()));
+    let output = mooring(folder.path(), &["template", "demo", ".", "--set"]);
+    assert_eq!((output.status.code(), err(&output)), (Some(1), "Error: flag needs an argument: --set\n".into()));
+}
+
+#[test]
 fn plan_touches_no_cluster_that_was_not_named() {
     let folder = repository();
     let output = mooring(folder.path(), &["plan", "local"]);

@@ -83,7 +83,17 @@ fn write(mut out: impl Write, text: &str) -> std::io::Result<()> {
 
 /// Parses the arguments, sets telemetry up, runs the command; returns its exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Whoever has a script around `helm template` finds helm's words and exit code.
+        Err(error)
+            if error.use_stderr() && std::env::args_os().nth(1).is_some_and(|word| word == "template") =>
+        {
+            eprintln!("Error: {}", template::flag_error(&error));
+            return ExitCode::FAILURE;
+        }
+        Err(error) => error.exit(),
+    };
     if let Err(error) = crate::telemetry::start(&cli.log_level, cli.log_format) {
         eprintln!("mooring: {error}");
         return ExitCode::FAILURE;

@@ -3,14 +3,25 @@
 use super::{NAMESPACES, RenderContext, plain};
 use crate::environment::PRODUCERS;
 use crate::helm::yaml::{Content, Mark, Node};
-use crate::manifest::{FieldPath, ManifestSource, Origin, PathElement, SourceLine};
+use crate::manifest::{FieldPath, ManifestSource, Origin, PathElement, SourceLine, is_membership};
 
-/// The origin of each field of an object that stood at `source`; `None` where it cannot be told.
+/// The origin of each field of an object that stood at `source`; `None` where it cannot be told, and of the labels that
+/// the agent itself adds.
 pub fn origins(
     context: &RenderContext<'_>,
     source: &ManifestSource,
     paths: &[FieldPath],
 ) -> Vec<Option<Origin>> {
+    let mut found = written(context, source, paths);
+    for (origin, path) in found.iter_mut().zip(paths) {
+        if is_membership(path) {
+            *origin = None;
+        }
+    }
+    found
+}
+
+fn written(context: &RenderContext<'_>, source: &ManifestSource, paths: &[FieldPath]) -> Vec<Option<Origin>> {
     if &*source.component == NAMESPACES || &*source.component == PRODUCERS {
         let line = SourceLine { file: source.file.clone(), line: source.line };
         return vec![Some(Origin { template: line, values: Vec::new() }); paths.len()];
