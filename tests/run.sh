@@ -13,7 +13,7 @@ Usage: tests/run.sh [CLASS...]
 
 Classes, in the order in which they run; without a name, all but the last:
   lint      formatting, commit messages, shellcheck, gofmt and go vet, clippy, docs, the floors of the house
-  unit      the tests in src/, in bootstrap/cluster, and in the documentation
+  unit      the tests in src/, of the command line, in bootstrap/cluster, and in the documentation
   golden    rendering against what the real Helm wrote, cron against robfig/cron
   cluster   the agent against a real Kubernetes control plane on loopback
   demo      bootstrap/local.sh --demo, the whole story
@@ -122,6 +122,7 @@ run_unit() {
     need_rust
     need_go
     step 'library and program' cargo test --locked --lib --bins
+    step 'command line' cargo test --locked --test cli
     step 'examples in the documentation' cargo test --locked --doc
     step 'local control plane' go -C bootstrap/cluster test -tags=launcher ./...
 }

@@ -63,6 +63,6 @@ need_rust() {
     have=${have#cargo } have=${have%% *}
     version_at_least "$have" "$rust_minimum" ||
         fail "Rust $have is too old, $rust_minimum or newer is needed" "rustup update stable"
-    need_packages cc:build-essential pkg-config:pkg-config
+    need_packages cc:build-essential make:build-essential pkg-config:pkg-config
     pkg-config --exists openssl || install_packages libssl-dev
 }
