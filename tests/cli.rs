@@ -173,7 +173,10 @@ fn template_says_of_wrong_flags_what_helm_says() {
     let output = mooring(folder.path(), &["template", "demo", ".", "--no-such"]);
     assert_eq!((output.status.code(), err(&output)), (Some(1), "Error: unknown flag: --no-such\n".into()));
     let output = mooring(folder.path(), &["template", "demo", ".", "--set"]);
-    assert_eq!((output.status.code(), err(&output)), (Some(1), "Error: flag needs an argument: --set\n".into()));
+    assert_eq!(
+        (output.status.code(), err(&output)),
+        (Some(1), "Error: flag needs an argument: --set\n".into())
+    );
 }
 
 #[test]

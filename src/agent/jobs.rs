@@ -52,6 +52,8 @@ pub enum Finished {
     Discovered(Result<Offer, ApiError>),
     /// The runs that did not happen.
     Schedules(Result<Vec<(ObjectKey, crate::schedule::MissedRun)>, ApiError>),
+    /// Runs that are made up for.
+    CaughtUp(super::backfill::CaughtUp),
     /// Nothing to report.
     Nothing,
 }
@@ -147,6 +149,7 @@ impl Agent {
             Finished::Saved(saved) => self.on_saved(saved),
             Finished::StatusWritten(result) => self.on_status_written(result),
             Finished::Discovered(result) => self.on_discovered(result),
+            Finished::CaughtUp(results) => self.on_caught_up(results),
             Finished::Schedules(result) => self.on_schedules(result),
             Finished::Nothing => {}
         }

@@ -11,6 +11,7 @@
 //! `mooring apply` is the same loop, ended when the revision is settled.
 
 mod apply;
+mod backfill;
 mod drift;
 mod environment;
 mod jobs;
@@ -32,6 +33,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use backfill::{Backfill, BackfillFailure, BackfillRequest};
 pub use preview::{
     ComponentPreview, Kept, Preview, PreviewOptions, Progress, PrunePreview, StepPreview, Verdict, preview,
 };
@@ -114,6 +116,8 @@ struct Agent {
     sweeps: settle::Sweeps,
     /// Runs due before are judged; `None` until the first look.
     runs_judged_until: Option<jiff::Timestamp>,
+    /// Runs that are made up for.
+    late_runs: backfill::LateRuns,
 }
 
 impl Agent {
@@ -174,6 +178,7 @@ impl Agent {
                 Timer::Mirror => self.keep_mirror(),
                 Timer::HandOver => self.hand_over(),
                 Timer::MissedRuns => self.look_for_missed_runs(),
+                Timer::CatchUp => self.catch_up_runs(),
                 Timer::Nag => self.say_what_is_waited_for(),
             }
         }

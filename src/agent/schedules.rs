@@ -54,7 +54,7 @@ impl Agent {
         }
     }
 
-    fn producers(&self) -> &[Producer] {
+    pub(super) fn producers(&self) -> &[Producer] {
         self.world.goal.as_ref().map_or(&[], |goal| &goal.environment.environment.spec.producers)
     }
 
@@ -111,6 +111,7 @@ impl Agent {
         let mut told: std::collections::HashMap<ObjectKey, usize> = std::collections::HashMap::new();
         // The newest first: of many, the last ones matter.
         for (key, run) in missed.into_iter().rev() {
+            self.note_for_catch_up(&key, &run);
             let count = told.entry(key.clone()).or_default();
             *count += 1;
             if *count <= TOLD {

@@ -272,6 +272,7 @@ async fn keep(
         saving: false,
         sweeps: super::settle::Sweeps::default(),
         runs_judged_until,
+        late_runs: super::backfill::LateRuns::default(),
     };
     let (sender, revisions) = mpsc::channel(4);
     let end_of_source = cancel.child_token();

@@ -27,6 +27,8 @@ pub enum Timer {
     HandOver,
     /// Look for runs that did not happen.
     MissedRuns,
+    /// Make up for runs that did not happen.
+    CatchUp,
     /// Say what is waited for.
     Nag,
 }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod apply;
+mod backfill;
 mod check;
 mod cluster;
 mod completion;
@@ -64,6 +65,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Show when the producers run next, and what a change of daylight saving does to them.
     Schedule(schedule::ScheduleArgs),
+    /// Make the windows of a producer in a range of the past: a Job for each that has none.
+    Backfill(backfill::BackfillArgs),
     /// Print a completion script for a shell.
     Completion(completion::CompletionArgs),
 }
@@ -107,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schedule(args) => schedule::run(&args),
+        Command::Backfill(args) => backfill::run(&args),
         Command::Completion(args) => Ok(completion::run(&args)),
     };
     done.unwrap_or_else(|error| {

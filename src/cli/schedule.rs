@@ -161,7 +161,8 @@ fn away(now: Timestamp, run: Timestamp) -> String {
     }
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+/// A time as an argument: a date, at whose midnight in UTC it begins, or a time of RFC 3339.
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     let midnight = |date: Date| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
     text.parse::<Timestamp>()
         .or_else(|_| text.parse::<Date>().and_then(midnight))

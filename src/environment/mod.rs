@@ -23,7 +23,7 @@ pub use load::{Loaded, list, load};
 pub use order::order;
 pub use schema::json_schema;
 pub use spec::{
-    Component, DATASETS, DriftPolicy, Environment, EnvironmentKind, EnvironmentSpec, EnvironmentVersion,
-    IgnoreRule, Metadata, NAMESPACES, PRODUCERS, Producer, PruneGuard, Resources,
+    BackfillPolicy, Component, DATASETS, DriftPolicy, Environment, EnvironmentKind, EnvironmentSpec,
+    EnvironmentVersion, IgnoreRule, Metadata, NAMESPACES, PRODUCERS, Producer, PruneGuard, Resources,
 };
 pub use status::{Condition, ConditionStatus, ConditionType, Counts, EnvironmentStatus, LastDrift, NextRun};

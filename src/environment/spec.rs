@@ -97,6 +97,17 @@ pub enum DriftPolicy {
     Report,
 }
 
+/// What becomes of windows whose run did not happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BackfillPolicy {
+    /// They are told, and `mooring backfill` fills them in.
+    #[default]
+    Report,
+    /// They are told and filled in, one after the other.
+    Auto,
+}
+
 /// How much may be deleted at once without a word in git. A revision that would delete a greater share of what the
 /// environment has in the cluster deletes nothing, and says so.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -214,6 +225,9 @@ pub struct Producer {
     #[serde(default = "Producer::default_starting_deadline")]
     #[schemars(range(min = 10, max = 604_800))]
     pub starting_deadline_seconds: u32,
+    /// What becomes of windows whose run did not happen.
+    #[serde(default)]
+    pub backfill: BackfillPolicy,
     /// How many finished Jobs are kept.
     #[serde(default = "Producer::default_successful_history")]
     #[schemars(range(min = 0, max = 100))]

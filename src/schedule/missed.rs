@@ -48,6 +48,8 @@ pub struct JobFacts {
     pub name: String,
     /// When it was created.
     pub created: Timestamp,
+    /// Whether the `CronJob` controls it: those that fill in old windows are in nobody's way.
+    pub controlled: bool,
     /// How and when it ended; `None` while it runs.
     pub ended: Option<(Outcome, Timestamp)>,
 }
@@ -190,8 +192,9 @@ impl CronJobFacts {
         if self.suspended && self.last_schedule.is_none_or(|last| last < due) {
             return Some(MissedCause::Suspended);
         }
-        let running_then =
-            |job: &&JobFacts| job.created <= due && job.ended.as_ref().is_none_or(|(_, ended)| *ended > due);
+        let running_then = |job: &&JobFacts| {
+            job.controlled && job.created <= due && job.ended.as_ref().is_none_or(|(_, ended)| *ended > due)
+        };
         if let Some(job) = self.jobs.iter().find(running_then) {
             return Some(MissedCause::Blocked { job: job.name.clone() });
         }
@@ -213,11 +216,11 @@ impl CronJobFacts {
     pub fn read(cron_job: &Value, jobs: &[Value], controller_seen: Option<Timestamp>) -> Option<Self> {
         let (metadata, spec) = (cron_job.get("metadata")?, cron_job.get("spec")?);
         let uid = metadata.get("uid")?.as_str()?;
-        let own = |job: &&Value| {
+        let own = |job: &Value| {
             let owners = job.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-            owners.is_some_and(|owners| {
-                owners.iter().any(|owner| owner.get("uid").and_then(Value::as_str) == Some(uid))
-            })
+            let owner = owners?.iter().find(|owner| owner.get("uid").and_then(Value::as_str) == Some(uid))?;
+            let controlled = owner.get("controller").and_then(Value::as_bool).unwrap_or(false);
+            JobFacts::read(job, controlled)
         };
         let zone_name = spec.get("timeZone").and_then(Value::as_str).unwrap_or("Etc/UTC");
         Some(Self {
@@ -235,14 +238,14 @@ impl CronJobFacts {
                 .get("successfulJobsHistoryLimit")
                 .and_then(Value::as_u64)
                 .map_or(3, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
-            jobs: jobs.iter().filter(own).filter_map(JobFacts::read).collect(),
+            jobs: jobs.iter().filter_map(own).collect(),
             controller_seen,
         })
     }
 }
 
 impl JobFacts {
-    fn read(job: &Value) -> Option<Self> {
+    fn read(job: &Value, controlled: bool) -> Option<Self> {
         let conditions = job.pointer("/status/conditions").and_then(Value::as_array);
         let ended = conditions.into_iter().flatten().find_map(|condition| {
             let text = |key| condition.get(key).and_then(Value::as_str);
@@ -259,6 +262,7 @@ impl JobFacts {
         Some(Self {
             name: job.pointer("/metadata/name")?.as_str()?.to_owned(),
             created: time(job.pointer("/metadata/creationTimestamp"))?,
+            controlled,
             ended,
         })
     }
@@ -299,6 +303,7 @@ mod tests {
         JobFacts {
             name: job_name("orders", at(due)),
             created: at(due),
+            controlled: true,
             ended: ended.map(|(outcome, time)| (outcome, at(time))),
         }
     }
@@ -334,6 +339,11 @@ mod tests {
         let running = job("10:00:00", None);
         let blocked = CronJobFacts { jobs: vec![running.clone()], ..base.clone() };
         assert_eq!(missed(&blocked, "10:06:00"), [(due, MissedCause::Blocked { job: running.name })]);
+
+        let mut filling = job("09:55:00", None);
+        filling.controlled = false;
+        let away = CronJobFacts { jobs: vec![done(), filling], ..base.clone() };
+        assert_eq!(missed(&away, "10:06:00"), [(due, MissedCause::ControllerAway)]);
 
         let late = CronJobFacts { controller_seen: Some(at("10:08:00")), ..base.clone() };
         assert_eq!(missed(&late, "10:08:00"), [(due, MissedCause::DeadlinePassed { seconds: 120 })]);
@@ -389,7 +399,7 @@ mod tests {
             json!({
                 "metadata": {
                     "name": "orders-29665560", "creationTimestamp": "2026-11-23T10:00:01Z",
-                    "ownerReferences": [{ "kind": "CronJob", "name": "orders", "uid": uid }],
+                    "ownerReferences": [{ "kind": "CronJob", "name": "orders", "uid": uid, "controller": true }],
                 },
                 "status": { "conditions": [{
                     "type": "Failed", "status": "True", "reason": "BackoffLimitExceeded",
@@ -399,6 +409,7 @@ mod tests {
         };
         let facts = CronJobFacts::read(&cron_job, &[job("u1"), job("other")], None).unwrap();
         assert_eq!(facts.jobs.len(), 1);
+        assert!(facts.jobs[0].controlled);
         assert_eq!(
             facts.jobs[0].ended,
             Some((Outcome::Failed("BackoffLimitExceeded".to_owned()), at("10:02:00")))

@@ -4,6 +4,7 @@
 //! The dialect is that of `ParseStandard` in robfig/cron v3, which Kubernetes uses, down to its words of error and what it
 //! does when the clocks change. `tests/golden/cron` holds what the original answered to a few hundred cases.
 
+mod backfill;
 mod cron_job;
 mod duration;
 mod missed;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub use backfill::{BACKFILL_LABEL, BackfillError, MOST_WINDOWS, RunState, RunWindow, backfill_job, windows};
 pub use cron_job::{PRODUCER_IMAGE, PRODUCER_LABEL, cron_job};
 pub use missed::{
     CronJobFacts, JobFacts, MOST_MISSED, MissedCause, MissedRun, Outcome, due_minute, job_name, missed_runs,

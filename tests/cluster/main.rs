@@ -24,6 +24,7 @@ mod proxy;
 mod scene;
 
 mod applying;
+mod backfills;
 mod bad_input;
 mod charts;
 mod drift;
