@@ -1,6 +1,9 @@
 //! What the API server, or the way to it, can answer instead of what was asked for.
 
+use std::sync::LazyLock;
 use std::time::Duration;
+
+use regex::Regex;
 
 /// One cause inside a conflict: which manager holds which field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +78,7 @@ pub enum ApiError {
         causes: Vec<Cause>,
     },
     /// 401 or 403.
-    #[error("{what}: not allowed: {message}")]
+    #[error("{what}: not allowed: {message}{}", rule_to_add(message))]
     Forbidden {
         /// What was tried.
         what: String,
@@ -200,5 +203,56 @@ impl ApiError {
             Self::Rejected { code, .. } | Self::Server { code, .. } => Some(*code),
             _ => None,
         }
+    }
+}
+
+/// The RBAC rule that a refusal lacks, to be copied into a Role or a ClusterRole; empty where the server's words are
+/// others than those of its RBAC authorizer.
+fn rule_to_add(message: &str) -> String {
+    static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(
+            r#"cannot (\S+) resource "([^"]+)" in API group "([^"]*)" (?:in the namespace "([^"]+)"|at the cluster scope)"#,
+        )
+        .ok()
+    });
+    let Some(found) = WORDS.as_ref().and_then(|words| words.captures(message)) else { return String::new() };
+    let place = match found.get(4) {
+        Some(namespace) => format!("a Role in the namespace {}", namespace.as_str()),
+        None => "a ClusterRole".to_owned(),
+    };
+    // Server-side apply needs both, whichever was refused first.
+    let verbs = match &found[1] {
+        "create" | "patch" => "get, create, patch",
+        "list" | "watch" => "list, watch",
+        verb => verb,
+    };
+    format!(
+        "; to allow it, add to {place}: {{apiGroups: [\"{}\"], resources: [\"{}\"], verbs: [{verbs}]}}",
+        &found[3], &found[2]
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_right_is_named_as_the_rule_to_add() {
+        let text = |message: &str| {
+            ApiError::Forbidden { what: "apply ConfigMap demo/a".to_owned(), message: message.to_owned() }
+                .to_string()
+        };
+        let namespaced = text(
+            r#"configmaps "a" is forbidden: User "system:serviceaccount:m:agent" cannot patch resource "configmaps" in API group "" in the namespace "demo""#,
+        );
+        let rule = r#"a Role in the namespace demo: {apiGroups: [""], resources: ["configmaps"], verbs: [get, create, patch]}"#;
+        assert!(namespaced.ends_with(rule), "{namespaced}");
+        let global = text(
+            r#"deployments.apps is forbidden: User "u" cannot list resource "deployments" in API group "apps" at the cluster scope"#,
+        );
+        let rule =
+            r#"a ClusterRole: {apiGroups: ["apps"], resources: ["deployments"], verbs: [list, watch]}"#;
+        assert!(global.ends_with(rule), "{global}");
+        assert!(text("exceeded quota: few").ends_with("not allowed: exceeded quota: few"));
     }
 }
