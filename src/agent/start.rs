@@ -182,12 +182,15 @@ async fn wait_for_lease(
 ) -> Result<bool, AgentError> {
     loop {
         match leadership.borrow_and_update().clone() {
-            Leadership::Held => return Ok(true),
+            Leadership::Held => {
+                health.set_not_ready(vec!["the first reconcile is not done".to_owned()]);
+                return Ok(true);
+            }
             Leadership::Waiting(holder) if !holder.is_empty() => {
                 if options.once {
                     return Err(AgentError::Kept { holder });
                 }
-                health.set_not_ready(vec![format!("waits for the lease, which {holder} holds")]);
+                health.set_standing_by(holder.clone());
                 tracing::info!(topic = "lease", "waits: {holder} keeps {}", options.environment);
             }
             Leadership::Waiting(_) => {}

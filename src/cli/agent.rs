@@ -1,6 +1,7 @@
 //! `mooring agent`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::cluster::ClusterArgs;
 use super::source::SourceArgs;
 use crate::agent::{self, AgentOptions};
 use crate::serve::{self, Health, Metrics};
+use crate::source::SecretFrom;
 
 /// The loop moves at least with each watch's renewal; past this it hangs.
 const STALE: Duration = Duration::from_mins(15);
@@ -40,6 +42,10 @@ pub struct AgentArgs {
     /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9620", env = "MOORING_LISTEN")]
     listen: SocketAddr,
+    /// A file that holds the secret of webhooks: POST /webhook wakes the agent. GitHub, GitLab, Gitea, or any sender of
+    /// `X-Signature: sha256=...`. Else MOORING_WEBHOOK_SECRET is used; without either there is no webhook.
+    #[arg(long, value_name = "FILE", env = "MOORING_WEBHOOK_SECRET_FILE")]
+    webhook_secret_file: Option<PathBuf>,
     /// Do not serve anything.
     #[arg(long, conflicts_with = "listen")]
     no_listen: bool,
@@ -53,14 +59,26 @@ pub fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
         let health = Arc::new(Health::new(STALE));
         let metrics = Arc::new(Metrics::new());
         let cancel = ended_by_signal()?;
+        let poke = Arc::new(Notify::new());
         if !args.no_listen {
             let listener = serve::listen(args.listen).await?;
-            let router = serve::router(health.clone(), metrics.clone());
+            let mut router = serve::router(health.clone(), metrics.clone());
+            if let Some(secret) = webhook_secret(args) {
+                let (webhook, wake) = serve::webhook(secret, poke.clone());
+                router = router.merge(webhook);
+                tokio::spawn(wake);
+            }
             tokio::spawn(serve::serve(listener, router, cancel.clone()));
         }
-        agent::run(options, source, health, metrics, Arc::new(Notify::new()), cancel).await?;
+        agent::run(options, source, health, metrics, poke, cancel).await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+fn webhook_secret(args: &AgentArgs) -> Option<SecretFrom> {
+    const NAME: &str = "MOORING_WEBHOOK_SECRET";
+    let file = args.webhook_secret_file.clone().map(SecretFrom::File);
+    file.or_else(|| std::env::var_os(NAME).map(|_| SecretFrom::Env(NAME.to_owned())))
 }
 
 /// The agent's options by the command line.

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 pub enum Readiness {
     /// The first reconcile is done.
     Ready,
+    /// Another agent does it, and this one is ready to take over from it: a Deployment's second replica is well.
+    StandingBy(String),
     /// It is not, for these reasons.
     NotReady(Vec<String>),
 }
@@ -39,6 +41,11 @@ impl Health {
     /// The agent does its work.
     pub fn set_ready(&self) {
         *self.readiness.write().unwrap_or_else(PoisonError::into_inner) = Readiness::Ready;
+    }
+
+    /// Another agent does the work, and this one waits for its lease.
+    pub fn set_standing_by(&self, holder: String) {
+        *self.readiness.write().unwrap_or_else(PoisonError::into_inner) = Readiness::StandingBy(holder);
     }
 
     /// The agent does not, for these reasons. They are shown to whoever can reach the port.

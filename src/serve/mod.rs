@@ -4,6 +4,7 @@
 mod health;
 mod metrics;
 mod process;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use health::{Health, Readiness};
 pub use metrics::Metrics;
+pub use webhook::webhook;
 
 /// How many connections are served at once; more wait to be accepted.
 const CONNECTIONS: usize = 64;
@@ -81,6 +83,9 @@ async fn healthz(State(health): State<Arc<Health>>) -> Response {
 async fn readyz(State(health): State<Arc<Health>>) -> Response {
     match health.readiness() {
         Readiness::Ready => (StatusCode::OK, "ready\n".to_owned()).into_response(),
+        Readiness::StandingBy(holder) => {
+            (StatusCode::OK, format!("ready to take over from {holder}\n")).into_response()
+        }
         Readiness::NotReady(reasons) => {
             (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n").into_response()
         }
@@ -201,6 +206,8 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("first reconcile"), "{answer}");
         running.health.set_not_ready(vec!["component kafka: does not render".to_owned()]);
         assert!(ask(running.address, "/readyz").await.contains("component kafka: does not render"));
+        running.health.set_standing_by("agent-0".to_owned());
+        assert!(ask(running.address, "/readyz").await.ends_with("ready to take over from agent-0\n"));
         running.health.set_ready();
         assert!(ask(running.address, "/readyz").await.ends_with("ready\n"));
         running.metrics.drift("corrected");

@@ -22,7 +22,8 @@ impl SecretText {
         Self(text.into())
     }
 
-    pub(super) fn expose(&self) -> &str {
+    /// The secret itself, for the one who proves with it that he knows it.
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -46,7 +47,12 @@ pub enum SecretFrom {
 
 impl SecretFrom {
     fn resolve(&self, remote: &Address) -> Result<SecretText, SourceError> {
-        let wrong = |reason: String| SourceError::Credentials { remote: remote.to_string(), reason };
+        self.read().map_err(|reason| SourceError::Credentials { remote: remote.to_string(), reason })
+    }
+
+    /// Reads the secret; the error says what is wrong in words.
+    pub fn read(&self) -> Result<SecretText, String> {
+        let wrong = |reason: String| reason;
         match self {
             Self::Value(secret) => Ok(secret.clone()),
             Self::Env(name) => {
