@@ -24,6 +24,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+/// A watch that breaks is told by us, once and in words; the library would at each attempt.
+const WATCHER: &str = "kube_runtime=error";
 /// The longest text of one field or message, in bytes.
 const TEXT_LIMIT: usize = 64 << 10;
 /// The width of the second column.
@@ -91,10 +93,10 @@ fn colour(is_terminal: bool, no_color: bool) -> bool {
 /// A plain level is for this program; libraries say no more than warnings, and at `trace` what they do.
 fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
     let directives = match level.trim().to_ascii_lowercase().as_str() {
-        "" => "warn,mooring=info".to_owned(),
+        "" => format!("warn,{WATCHER},mooring=info"),
         word @ ("off" | "error") => word.to_owned(),
         "trace" => "debug,mooring=trace".to_owned(),
-        word @ ("warn" | "info" | "debug") => format!("warn,mooring={word}"),
+        word @ ("warn" | "info" | "debug") => format!("warn,{WATCHER},mooring={word}"),
         _ => level.to_owned(),
     };
     EnvFilter::builder()

@@ -120,6 +120,9 @@ impl Agent {
         match observation {
             Observation::Listed(kind, objects) => {
                 self.world.unlisted.remove(&kind);
+                if self.unwatched.remove(&kind) {
+                    tracing::info!(topic = "watch", "{kind} can be watched again");
+                }
                 let listed: std::collections::HashSet<ObjectKey> =
                     objects.iter().map(|(key, _)| key.clone()).collect();
                 for (key, observed) in objects {
@@ -142,6 +145,13 @@ impl Agent {
             Observation::Environment(metadata) => self.see_environment(metadata),
             Observation::Broken(kind, reason) => {
                 tracing::debug!(%kind, %reason, "the watch broke; it begins anew");
+            }
+            Observation::Refused(kind, error) => {
+                // Nothing else waits for what may not be read.
+                self.world.unlisted.remove(&kind);
+                if self.unwatched.insert(kind.clone()) {
+                    tracing::warn!("drift of each {kind} goes unseen: {error}");
+                }
             }
         }
     }

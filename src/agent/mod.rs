@@ -25,7 +25,7 @@ mod sync;
 mod timers;
 mod world;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ pub use preview::{
 pub use start::{AgentError, AgentOptions, run};
 
 use crate::cluster::{InventoryStore, Leadership, Observation, Offer, Watches};
-use crate::manifest::ObjectKey;
+use crate::manifest::{GroupKind, ObjectKey};
 use crate::plan::{Fights, Policy};
 use crate::render::RenderCache;
 use crate::serve::{Health, Metrics};
@@ -111,6 +111,8 @@ struct Agent {
     /// What was said of each component that cannot be rendered: each fault is said once.
     said: BTreeMap<Arc<str>, String>,
     discovering: bool,
+    /// Kinds that the agent may not watch.
+    unwatched: BTreeSet<GroupKind>,
     /// The inventory is being written.
     saving: bool,
     sweeps: settle::Sweeps,

@@ -272,6 +272,7 @@ async fn keep(
         outcome: None,
         said: BTreeMap::new(),
         discovering: false,
+        unwatched: BTreeSet::new(),
         saving: false,
         sweeps: super::settle::Sweeps::default(),
         runs_judged_until,

@@ -7,6 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::paint;
+use crate::cluster;
 use crate::environment::{self, Loaded};
 use crate::helm::DEFAULT_API_VERSIONS;
 use crate::manifest::Files;
@@ -23,7 +24,9 @@ Examples:
   mooring check                        all environments of the repository in this folder
   mooring check . local                one of them
   mooring check --schema > environments/environment.schema.json
-                                       the JSON Schema by which editors complete an environment.yaml";
+                                       the JSON Schema by which editors complete an environment.yaml
+  mooring check --crd | kubectl apply -f -
+                                       the Environment's definition, by somebody who may";
 
 /// The cluster that charts see if none is named: the newest that this program was built for.
 const KUBE_VERSION: &str = "v1.36.3";
@@ -38,6 +41,9 @@ pub struct CheckArgs {
     /// Print the JSON Schema of an environment.yaml instead.
     #[arg(long, exclusive = true)]
     schema: bool,
+    /// Print the definition of the Environment's custom resource, for clusters where the agent may not install it.
+    #[arg(long, exclusive = true)]
+    crd: bool,
     /// The folder of the repository.
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
@@ -53,6 +59,10 @@ pub struct CheckArgs {
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if args.schema {
         anstream::println!("{}", serde_json::to_string_pretty(&environment::json_schema())?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.crd {
+        anstream::print!("{}", serde_yaml::to_string(&cluster::custom_resource_definition())?);
         return Ok(ExitCode::SUCCESS);
     }
     if !args.folder.exists() {

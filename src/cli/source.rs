@@ -1,8 +1,9 @@
 //! Where a command reads the environments from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::source::{Address, Credentials, GitOptions, ReadLimits, SecretFrom, Source};
@@ -23,6 +24,10 @@ pub struct SourceArgs {
     /// How often the remote is asked (a tenth more or less, so that many agents do not ask at once).
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, env = "MOORING_INTERVAL")]
     interval: Duration,
+    /// A folder as a mounted Secret is one: `token` and `username` for https, `ssh-key` and `known_hosts` for ssh, as far as
+    /// they are there. The arguments below win.
+    #[arg(long, value_name = "DIR", env = "MOORING_GIT_CREDENTIALS")]
+    git_credentials: Option<PathBuf>,
     /// The user name for https.
     #[arg(long, value_name = "NAME", env = "MOORING_GIT_USERNAME")]
     git_username: Option<String>,
@@ -49,14 +54,21 @@ impl SourceArgs {
         };
         let mut options = GitOptions::new(Address::parse(repo)?, &self.branch, self.state());
         options.interval = self.interval;
+        let mounted = |name: &str| {
+            self.git_credentials.as_ref().map(|folder| folder.join(name)).filter(|file| file.exists())
+        };
         let token = self.git_token_file.clone().map(SecretFrom::File);
         let from_environment =
             || std::env::var_os("MOORING_GIT_TOKEN").map(|_| SecretFrom::Env("MOORING_GIT_TOKEN".to_owned()));
         options.credentials = Credentials {
-            username: self.git_username.clone(),
-            token: token.or_else(from_environment),
-            ssh_key: self.ssh_key.clone(),
-            known_hosts: self.known_hosts.clone(),
+            username: match (&self.git_username, mounted("username")) {
+                (Some(name), _) => Some(name.clone()),
+                (None, Some(file)) => Some(first_line(&file)?),
+                (None, None) => None,
+            },
+            token: token.or_else(from_environment).or_else(|| mounted("token").map(SecretFrom::File)),
+            ssh_key: self.ssh_key.clone().or_else(|| mounted("ssh-key")),
+            known_hosts: self.known_hosts.clone().or_else(|| mounted("known_hosts")),
             ..Credentials::default()
         };
         Ok(Source::git(options)?)
@@ -72,6 +84,11 @@ impl SourceArgs {
             cache.unwrap_or_else(home).join("mooring").join("state")
         })
     }
+}
+
+fn first_line(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 /// Reads `30s`, `500ms`, `2m`.

@@ -70,8 +70,18 @@ impl Mirror<'_> {
     }
 }
 
-/// The CRD, made from the Rust types.
+/// The annotation that holds the digest of a definition, so that an agent that finds its own has nothing to write.
+const DEFINITION: &str = "mooring.dev/definition";
+
+/// The CRD, made from the Rust types, with the digest of itself as an annotation.
 pub fn custom_resource_definition() -> Value {
+    let mut definition = definition();
+    let digest = crate::manifest::Digest::of_json(&definition).to_string();
+    definition["metadata"]["annotations"] = json!({ DEFINITION: digest });
+    definition
+}
+
+fn definition() -> Value {
     let column = |name: &str, kind: &str, path: &str, priority: u32| json!({"name": name, "type": kind, "jsonPath": path, "priority": priority});
     let condition = |name: &str| format!(".status.conditions[?(@.type==\"{name}\")].status");
     json!({
@@ -201,8 +211,6 @@ impl Cluster {
             namespace: None,
             name: format!("{PLURAL}.{GROUP}"),
         };
-        // The digest of what was applied stands on the object, so that a second start writes nothing.
-        let digest = crate::manifest::Digest::of_json(&definition).to_string();
         let established = |live: &Value| {
             let conditions = live.pointer("/status/conditions").and_then(Value::as_array);
             conditions
@@ -211,13 +219,10 @@ impl Cluster {
                 .any(|condition| condition["type"] == "Established" && condition["status"] == "True")
         };
         let current = self.get(&resource, &key).await?;
-        let same = current
-            .as_ref()
-            .and_then(|live| live.pointer("/metadata/annotations/mooring.dev~1definition"))
-            .is_some_and(|known| *known == json!(digest));
+        let same = current.as_ref().is_some_and(|live| {
+            live["metadata"]["annotations"][DEFINITION] == definition["metadata"]["annotations"][DEFINITION]
+        });
         if !same {
-            let mut definition = definition;
-            definition["metadata"]["annotations"] = json!({"mooring.dev/definition": digest});
             let mode = ApplyMode { manager: MANAGER, force: true, dry_run: false };
             self.apply(&resource, &key, definition.to_string().into_bytes(), mode).await?;
         } else if current.as_ref().is_some_and(established) {
@@ -331,6 +336,17 @@ pub fn member_kinds(environment: &Value) -> BTreeSet<GroupKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_chart_s_definition_is_that_of_the_types() {
+        let committed = include_str!("../../components/mooring/files/environments.mooring.dev.yaml");
+        let current = serde_yaml::to_string(&custom_resource_definition()).unwrap();
+        assert!(
+            committed == current,
+            "the types have changed: renew it with \
+             `cargo run -- check --crd > components/mooring/files/environments.mooring.dev.yaml`"
+        );
+    }
 
     fn walk(schema: &Value, visit: &mut impl FnMut(&Value)) {
         visit(schema);

@@ -220,9 +220,9 @@ fn rule_to_add(message: &str) -> String {
         Some(namespace) => format!("a Role in the namespace {}", namespace.as_str()),
         None => "a ClusterRole".to_owned(),
     };
-    // Server-side apply needs both, whichever was refused first.
+    // All that an object of an environment needs, whichever was refused first.
     let verbs = match &found[1] {
-        "create" | "patch" => "get, create, patch",
+        "get" | "create" | "patch" | "update" | "delete" => "get, create, patch, delete",
         "list" | "watch" => "list, watch",
         verb => verb,
     };
@@ -245,7 +245,7 @@ mod tests {
         let namespaced = text(
             r#"configmaps "a" is forbidden: User "system:serviceaccount:m:agent" cannot patch resource "configmaps" in API group "" in the namespace "demo""#,
         );
-        let rule = r#"a Role in the namespace demo: {apiGroups: [""], resources: ["configmaps"], verbs: [get, create, patch]}"#;
+        let rule = r#"a Role in the namespace demo: {apiGroups: [""], resources: ["configmaps"], verbs: [get, create, patch, delete]}"#;
         assert!(namespaced.ends_with(rule), "{namespaced}");
         let global = text(
             r#"deployments.apps is forbidden: User "u" cannot list resource "deployments" in API group "apps" at the cluster scope"#,

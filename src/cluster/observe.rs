@@ -1,6 +1,7 @@
 //! Watches: for each kind that we applied, the metadata of the objects that carry our label, and nothing else.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use futures::StreamExt;
 use kube::api::{Api, DynamicObject, PartialObjectMeta};
@@ -20,6 +21,10 @@ use crate::plan::{Observed, Resource};
 /// managedFields, which take ten times their text.
 const PAGE: u32 = 100;
 
+/// The pauses of a watch that is not allowed.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
 /// What a watch says.
 #[derive(Debug)]
 pub enum Observation {
@@ -33,6 +38,8 @@ pub enum Observation {
     Environment(Option<Value>),
     /// The watch of a kind failed; it is tried again with growing pauses.
     Broken(GroupKind, String),
+    /// The watch of a kind is not allowed; it is tried again now and then.
+    Refused(GroupKind, ApiError),
 }
 
 /// The watches of one environment. Dropping it ends them.
@@ -124,6 +131,7 @@ async fn follow(
     let config = watcher::Config::default().labels(&selector).page_size(PAGE);
     let mut events = std::pin::pin!(watch(api, config).default_backoff());
     let mut listing = Vec::new();
+    let mut pause = FIRST_PAUSE;
     while let Some(event) = events.next().await {
         let observation = match event {
             Ok(Event::Init) => {
@@ -134,18 +142,45 @@ async fn follow(
                 listing.extend(read(&kind, object));
                 continue;
             }
-            Ok(Event::InitDone) => Observation::Listed(kind.clone(), std::mem::take(&mut listing)),
+            Ok(Event::InitDone) => {
+                pause = FIRST_PAUSE;
+                Observation::Listed(kind.clone(), std::mem::take(&mut listing))
+            }
             Ok(Event::Apply(object)) => match read(&kind, object) {
                 Some((key, observed)) => Observation::Changed(key, Box::new(observed)),
                 None => continue,
             },
             Ok(Event::Delete(object)) => Observation::Vanished(key_of(&kind, &object)),
-            Err(error) => Observation::Broken(kind.clone(), error.to_string()),
+            Err(error) => match refusal(&error) {
+                Some(message) => {
+                    let what = format!("watch {}", resource.plural);
+                    Observation::Refused(kind.clone(), ApiError::Forbidden { what, message })
+                }
+                None => Observation::Broken(kind.clone(), error.to_string()),
+            },
         };
+        let refused = matches!(observation, Observation::Refused(..));
         if sender.send(observation).await.is_err() {
             return;
         }
+        if refused {
+            // Only a person can change that; the watcher's own pauses are for servers that come back.
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
+}
+
+/// The server's words where it does not allow a watch.
+fn refusal(error: &watcher::Error) -> Option<String> {
+    let (watcher::Error::InitialListFailed(kube::Error::Api(status))
+    | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+    | watcher::Error::WatchFailed(kube::Error::Api(status))
+    | watcher::Error::WatchError(status)) = error
+    else {
+        return None;
+    };
+    matches!(status.code, 401 | 403).then(|| status.message.clone())
 }
 
 async fn follow_environment(cluster: Cluster, name: String, sender: mpsc::Sender<Observation>) {

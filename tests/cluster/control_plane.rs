@@ -150,6 +150,14 @@ impl ControlPlane {
         std::fs::write(file, serde_yaml::to_string(&config).unwrap()).unwrap();
     }
 
+    /// A kubeconfig of whom a token stands for.
+    pub fn kubeconfig_with_token(&self, token: &str, file: &Path) {
+        let text = std::fs::read_to_string(self.kubeconfig()).unwrap();
+        let mut config: Value = serde_yaml::from_str(&text).unwrap();
+        config["users"][0]["user"] = serde_json::json!({ "token": token });
+        std::fs::write(file, serde_yaml::to_string(&config).unwrap()).unwrap();
+    }
+
     /// The API server's audit log, a request each line.
     pub fn audit_log(&self) -> String {
         std::fs::read_to_string(self.directory.join("audit.log")).unwrap()

@@ -30,6 +30,7 @@ mod charts;
 mod drift;
 mod lifecycle;
 mod pruning;
+mod rights;
 mod schedules;
 mod transports;
 mod trouble;
