@@ -137,6 +137,11 @@ impl ControlPlane {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Where kubectl is.
+    pub fn binaries(&self) -> &Path {
+        &self.binaries
+    }
+
     pub fn kubeconfig(&self) -> PathBuf {
         self.directory.join("kubeconfig")
     }

@@ -28,6 +28,7 @@ mod backfills;
 mod bad_input;
 mod charts;
 mod drift;
+mod installing;
 mod lifecycle;
 mod pruning;
 mod rights;
