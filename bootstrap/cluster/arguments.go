@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
+	"time"
 )
 
 // Components by their subcommand, and by the name that their binary has in an --assets folder.
@@ -17,6 +19,8 @@ const (
 	controllerManager = "controller-manager"
 	kubeScheduler     = "scheduler"
 	kwok              = "kwok"
+	forwarder         = "forwarder"   // of real nodes: from the machine's loopback to their network
+	volumes           = "provisioner" // of real nodes
 )
 
 var assetNames = map[string]string{
@@ -27,12 +31,19 @@ var assetNames = map[string]string{
 	kwok:              "kwok",
 }
 
+// nodeNamespaces are a real node's own, but for its network, see launchOf.
+const nodeNamespaces = syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC
+
 // errAbsent: the component's binary is not at hand.
 var errAbsent = errors.New("no such binary")
 
 // program returns how a component is called: a binary of the --assets folder, this very binary, or, for
 // kwok, the binary beside it.
 func (o *options) program(name string) ([]string, error) {
+	if name == volumes {
+		program, err := executable(filepath.Join(o.nodeBinaries, "mooring-node"))
+		return append(program, "provisioner"), err
+	}
 	if o.assets != "" {
 		return executable(filepath.Join(o.assets, assetNames[name]))
 	}
@@ -61,6 +72,7 @@ func executable(path string) ([]string, error) {
 type plan struct {
 	*options
 	port    int
+	outside *os.File // of real nodes: the socket at that port, for the forwarder
 	etcdURL string
 	peerURL string
 	pki     *pki
@@ -68,6 +80,57 @@ type plan struct {
 
 func (p *plan) server() string {
 	return "https://" + net.JoinHostPort(p.bind, strconv.Itoa(p.port))
+}
+
+// bound is where the API server listens: for real nodes in their network, where nodes and pods find it.
+func (p *plan) bound() (address string, port int) {
+	if p.realNodes > 0 {
+		return p.workers()[0].address, apiServerPort
+	}
+	return p.bind, p.port
+}
+
+// innerServer is the API server as the components see it.
+func (p *plan) innerServer() string {
+	address, port := p.bound()
+	return "https://" + net.JoinHostPort(address, strconv.Itoa(port))
+}
+
+// components are those of this cluster, in the order of starting.
+func (p *plan) components() []string {
+	if p.realNodes == 0 {
+		return order
+	}
+	names := append([]string{forwarder}, order...)
+	for _, node := range p.workers() {
+		names = append(names, node.name)
+	}
+	return append(names, volumes)
+}
+
+// launchOf says how a component is run.
+func (p *plan) launchOf(name string) (launch, error) {
+	how := launch{patience: patience}
+	if name == forwarder {
+		address, port := p.bound()
+		how.command = []string{self, "forward", net.JoinHostPort(address, strconv.Itoa(port))}
+		how.files = []*os.File{p.outside}
+		return how, nil
+	}
+	if node, ok := p.node(name); ok {
+		how.command = append([]string{self, "node"}, p.nodeOptions(node).arguments()...)
+		how.namespaces = nodeNamespaces
+		if !node.first {
+			how.namespaces |= syscall.CLONE_NEWNET
+		}
+		how.patience = podsGrace + time.Second
+		return how, nil
+	}
+	program, err := p.program(name)
+	how.command = append(program, p.arguments(name)...)
+	// A kwok.yaml in the user's home is not for this cluster.
+	how.environment = []string{"KWOK_WORKDIR=" + p.dir}
+	return how, err
 }
 
 // arguments returns the flags of a component, the user's own last: of a repeated flag Kubernetes takes
@@ -82,6 +145,12 @@ func (p *plan) arguments(name string) []string {
 		return append(p.controllerManagerArguments(), p.extra[controllerManager]...)
 	case kubeScheduler:
 		return append(p.schedulerArguments(), p.extra[kubeScheduler]...)
+	case volumes:
+		return []string{
+			"--kubeconfig=" + filepath.Join(p.dir, "provisioner.kubeconfig"),
+			"--disks=" + disks(p.dir),
+			"--mounted=" + nodeVolumes,
+		}
 	default:
 		return append(p.kwokArguments(), p.extra[kwok]...)
 	}
@@ -107,14 +176,15 @@ func (p *plan) apiServerArguments() []string {
 	// Endpoints of a Service may not be loopback addresses: there the Service default/kubernetes stays
 	// without any.
 	reconciler := "lease"
-	if ip := net.ParseIP(p.bind); ip == nil || ip.IsLoopback() {
+	address, port := p.bound()
+	if ip := net.ParseIP(address); ip == nil || ip.IsLoopback() {
 		reconciler = "none"
 	}
 	arguments := []string{
 		"--etcd-servers=" + p.etcdURL,
-		"--bind-address=" + p.bind,
-		"--advertise-address=" + p.bind,
-		"--secure-port=" + strconv.Itoa(p.port),
+		"--bind-address=" + address,
+		"--advertise-address=" + address,
+		"--secure-port=" + strconv.Itoa(port),
 		"--endpoint-reconciler-type=" + reconciler,
 		"--kubelet-preferred-address-types=InternalIP",
 		"--tls-cert-file=" + p.pki.path("apiserver.crt"),

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds mooring-cluster, kwok and kubectl once for each content of this folder, and prints the folder
 # of the cache that holds them. With KUBEBUILDER_ASSETS set only a launcher of those binaries is built.
+# With --node it is the other half: mooring-node (kubelet, kube-proxy), and the images that every node needs.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=bootstrap/lib.sh
@@ -14,7 +15,11 @@ stamps="-X k8s.io/component-base/version.gitVersion=$kubernetes"
 stamps+=" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$minor"
 stamps+=" -X k8s.io/client-go/pkg/version.gitVersion=$kubernetes"
 flags=(-mod=readonly -buildvcs=false -trimpath)
-if [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
+if [[ ${1:-} == --node ]]; then
+    packages=(./node ./node/dns ./node/pause)
+    kind=node
+    flags+=(-gcflags=all=-dwarf=false)
+elif [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
     packages=(.)
     kind=launcher
     flags+=(-tags=launcher)
@@ -47,6 +52,19 @@ failed() {
     fail "$1" "The whole output: $log"
 }
 
+# pack_images: the programs of pods that every node runs become images, the only thing in them.
+pack_images() {
+    go build "${flags[@]}" -tags=launcher -o "$staging/packer" . >>"$log" 2>&1 || failed "the launcher does not build"
+    mv "$staging/dns" "$staging/coredns"
+    local name
+    for name in pause coredns; do
+        "$staging/packer" image --out "$staging/$name.tar" --name "mooring.local/$name:1" \
+            --entrypoint "/$name" --file "$staging/$name=/$name"
+        rm "$staging/$name"
+    done
+    rm "$staging/packer"
+}
+
 build() {
     local total module
     log=$MOORING_CACHE/$kind/build.log
@@ -58,8 +76,13 @@ build() {
     if ((total > 1000)); then note "$total packages to compile: once, about 5 minutes on two cores"; fi
     : >"$log"
     with_progress compiling "$total" "$log" go build -v "${flags[@]}" -o "$staging/" "${packages[@]}" ||
-        failed "the control plane does not build"
-    mv "$staging/cluster" "$staging/mooring-cluster"
+        failed "Kubernetes does not build"
+    if [[ $kind == node ]]; then
+        mv "$staging/node" "$staging/mooring-node"
+        pack_images
+    else
+        mv "$staging/cluster" "$staging/mooring-cluster"
+    fi
     if [[ $kind == cluster ]]; then
         module=$(go list -m -mod=readonly -f '{{.Dir}}' sigs.k8s.io/kwok)
         # What kwok does to nodes, pods and claims; each file is one YAML document.
@@ -93,6 +116,7 @@ if [[ ! -d $target ]]; then
     case $kind in
         cluster) say "building Kubernetes $kubernetes into the cache" ;;
         launcher) say "building the launcher of $KUBEBUILDER_ASSETS" ;;
+        node) say "building kubelet, kube-proxy and CoreDNS into the cache" ;;
     esac
     began=$SECONDS
     build

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -112,8 +111,19 @@ func (c *cluster) startAll() error {
 		return err
 	}
 	c.api = api
+	if c.plan.realNodes > 0 {
+		if err := c.start(forwarder); err != nil {
+			return err
+		}
+	}
 	if err := errors.Join(c.start(etcd), c.start(apiServer)); err != nil {
 		return err
+	}
+	// They boot while the API server does, and wait for it.
+	for _, node := range c.plan.workers() {
+		if err := c.start(node.name); err != nil {
+			return err
+		}
 	}
 	if err := api.wait(ctx, "/readyz"); err != nil {
 		return err
@@ -128,9 +138,17 @@ func (c *cluster) startAll() error {
 
 // startControllers starts what works on the API server, and waits until pods can be created and placed.
 func (c *cluster) startControllers(ctx context.Context) error {
+	if c.plan.realNodes > 0 {
+		if err := admitNodes(ctx, c.plan, c.api); err != nil {
+			return err
+		}
+	}
 	wanted := []string{controllerManager, kubeScheduler}
 	if c.plan.nodes > 0 {
 		wanted = append(wanted, kwok)
+	}
+	if c.plan.realNodes > 0 {
+		wanted = append(wanted, volumes)
 	}
 	for _, name := range wanted {
 		err := c.start(name)
@@ -157,6 +175,12 @@ func (c *cluster) startControllers(ctx context.Context) error {
 	if c.process(kwok) != nil {
 		return waitForNodes(ctx, c.api, c.plan.nodes)
 	}
+	if c.plan.realNodes > 0 {
+		if err := applyAddons(ctx, c.plan); err != nil {
+			return err
+		}
+		return waitForRealNodes(ctx, c.plan, c.api, c.started)
+	}
 	return nil
 }
 
@@ -169,14 +193,18 @@ var withoutIt = map[string]string{
 
 // start runs one component; its end, unless we stop it, is the cluster's end.
 func (c *cluster) start(name string) error {
-	program, err := c.plan.program(name)
+	how, err := c.plan.launchOf(name)
 	if err != nil {
 		return err
 	}
-	// A kwok.yaml in the user's home is not for this cluster.
-	p, err := startProcess(c.plan.dir, name, append(program, c.plan.arguments(name)...), "KWOK_WORKDIR="+c.plan.dir)
+	p, err := startProcess(c.plan.dir, name, how)
 	if err != nil {
 		return err
+	}
+	if node, ok := c.plan.node(name); ok && !node.first {
+		if err := plugIn(node, p.pid()); err != nil {
+			return errors.Join(err, p.kill())
+		}
 	}
 	c.mutex.Lock()
 	c.running[name] = p
@@ -214,16 +242,22 @@ func (c *cluster) stop(name string, kill bool) error {
 	return err
 }
 
-// stopAll ends the components, last started first; the controllers at once, for none needs another.
+// stopAll ends the components, last started first; controllers and nodes at once, for none needs another.
 func (c *cluster) stopAll() error {
 	began := time.Now()
-	var failures [3]error
-	var controllers sync.WaitGroup
-	for i, name := range order[2:] {
-		controllers.Go(func() { failures[i] = c.stop(name, false) })
+	names := c.plan.components()
+	failures := make([]error, len(names))
+	var others sync.WaitGroup
+	for i, name := range names {
+		if name != etcd && name != apiServer && name != forwarder {
+			others.Go(func() { failures[i] = c.stop(name, false) })
+		}
 	}
-	controllers.Wait()
-	err := errors.Join(errors.Join(failures[:]...), c.stop(apiServer, false), c.stop(etcd, false))
+	others.Wait()
+	err := errors.Join(errors.Join(failures...), c.stop(apiServer, false), c.stop(etcd, false), c.stop(forwarder, false))
+	if c.plan.realNodes > 0 {
+		err = errors.Join(err, sweep(c.plan.dir))
+	}
 	fmt.Fprintf(os.Stderr, "stopped in %.1f s\n", time.Since(began).Seconds())
 	return err
 }
@@ -239,7 +273,7 @@ func (c *cluster) has(name string) bool {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	_, known := c.stopped[name]
-	return known && slices.Contains(order, name)
+	return known
 }
 
 // exitOf gives an exit without an error its words.

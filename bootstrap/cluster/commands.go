@@ -2,11 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -29,7 +29,7 @@ func downCommand(args []string) error {
 	}
 	if holder == 0 {
 		fmt.Fprintln(os.Stderr, "no cluster runs there")
-		return nil
+		return sweep(*dir)
 	}
 	began := time.Now()
 	if err := syscall.Kill(holder, syscall.SIGTERM); err != nil {
@@ -50,7 +50,7 @@ func downCommand(args []string) error {
 	if err := syscall.Kill(holder, syscall.SIGKILL); err != nil {
 		return fmt.Errorf("failed to kill process %d: %w", holder, err)
 	}
-	return fmt.Errorf("process %d did not end within %s and was killed", holder, downLimit)
+	return errors.Join(fmt.Errorf("process %d did not end within %s and was killed", holder, downLimit), sweep(*dir))
 }
 
 func statusCommand(args []string) error {
@@ -87,12 +87,9 @@ func statusCommand(args []string) error {
 // componentCommand stops, starts or restarts one component of a running cluster.
 func componentCommand(action string, args []string) error {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-		return fmt.Errorf("%s what? One of %s: %w", action, strings.Join(order, ", "), errUsage)
+		return fmt.Errorf("%s what? See 'status' for the components: %w", action, errUsage)
 	}
 	name := args[0]
-	if !slices.Contains(order, name) {
-		return fmt.Errorf("no component %q, only %s: %w", name, strings.Join(order, ", "), errUsage)
-	}
 	flags := newFlags(action)
 	dir := flags.String("dir", "", "state directory of up")
 	pause := flags.Duration("pause", 0, "restart: how long the component stays away")

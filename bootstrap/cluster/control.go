@@ -111,21 +111,38 @@ type clusterStatus struct {
 
 func (c *cluster) status() clusterStatus {
 	s := clusterStatus{
-		state:   state{Server: c.plan.server(), Kubeconfig: filepath.Join(c.plan.dir, "kubeconfig")},
+		state:   c.plan.state(),
 		PID:     os.Getpid(),
 		Started: c.started,
 	}
-	for _, name := range order {
+	for _, name := range c.plan.components() {
 		if !c.has(name) {
 			continue
 		}
 		component := componentStatus{Name: name}
 		if p := c.process(name); p != nil {
-			component.PID, component.RSS = p.pid(), residentBytes(p.pid())
+			component.PID, component.RSS = p.pid(), c.residentBytes(name, p.pid())
 		}
 		s.Components = append(s.Components, component)
 	}
 	return s
+}
+
+// residentBytes of a component; of a node, with all that runs on it.
+func (c *cluster) residentBytes(name string, pid int) int64 {
+	node, ok := c.plan.node(name)
+	if !ok {
+		return residentBytes(pid)
+	}
+	found, err := findHierarchies()
+	if err != nil {
+		return 0
+	}
+	var sum int64
+	for _, pid := range found.processes(node.cgroup) {
+		sum += residentBytes(pid)
+	}
+	return sum
 }
 
 // residentBytes reads /proc/PID/statm (see proc(5)); 0 when the process is gone.

@@ -40,8 +40,9 @@ contexts:
 }
 
 // writeKubeconfigs issues those of the administrator and of the components.
-func writeKubeconfigs(dir, server string, root *authority) error {
-	write := func(file, user string, groups ...string) error {
+// The administrator may come from outside of the network where the components live.
+func writeKubeconfigs(dir, server, innerServer string, root *authority) error {
+	write := func(file, server, user string, groups ...string) error {
 		content, err := root.kubeconfig(server, user, groups...)
 		if err != nil {
 			return fmt.Errorf("failed to issue %s: %w", file, err)
@@ -49,11 +50,12 @@ func writeKubeconfigs(dir, server string, root *authority) error {
 		return os.WriteFile(filepath.Join(dir, file), content, 0o600)
 	}
 	return errors.Join(
-		write("kubeconfig", "kubernetes-admin", "system:masters"),
+		write("kubeconfig", server, "kubernetes-admin", "system:masters"),
 		// Its controllers share this one identity instead of a ServiceAccount each: fewer moving parts.
-		write("controller-manager.kubeconfig", "system:kube-controller-manager", "system:masters"),
-		write("scheduler.kubeconfig", "system:kube-scheduler"),
-		write("kwok.kubeconfig", "system:kwok", "system:masters"),
+		write("controller-manager.kubeconfig", innerServer, "system:kube-controller-manager", "system:masters"),
+		write("scheduler.kubeconfig", innerServer, "system:kube-scheduler"),
+		write("kwok.kubeconfig", innerServer, "system:kwok", "system:masters"),
+		write("provisioner.kubeconfig", innerServer, "system:volume-provisioner", "system:masters"),
 	)
 }
 

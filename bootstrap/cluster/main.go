@@ -86,6 +86,16 @@ func dispatch(name string, args []string) error {
 		return componentCommand(name, args)
 	case "kubeconfig":
 		return kubeconfigCommand(args)
+	case "load":
+		return loadCommand(args)
+	case "image":
+		return imageCommand(args)
+	case "node":
+		return nodeCommand(args)
+	case "forward":
+		return forwardCommand(args)
+	case "probe":
+		return probeCommand(args)
 	case "help", "-h", "--help":
 		fmt.Print(usageText)
 		return nil

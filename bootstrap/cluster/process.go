@@ -23,29 +23,42 @@ const self = "/proc/self/exe"
 
 // process is one running component.
 type process struct {
-	name    string
-	command *exec.Cmd
-	ended   chan struct{} // closed once the process is gone
-	result  error         // of Wait; to be read after ended
+	name     string
+	command  *exec.Cmd
+	patience time.Duration
+	ended    chan struct{} // closed once the process is gone
+	result   error         // of Wait; to be read after ended
+}
+
+// launch says how a component is run.
+type launch struct {
+	command     []string
+	environment []string
+	namespaces  uintptr    // new ones for it (CLONE_NEW...)
+	files       []*os.File // handed down, from descriptor 3 on
+	patience    time.Duration
 }
 
 // startProcess runs a component with its output in NAME.log. It must be called on the thread that lives
 // as long as the program does: the kernel's parent-death signal is tied to the thread that forks.
-func startProcess(dir, name string, command []string, environment ...string) (*process, error) {
+func startProcess(dir, name string, how launch) (*process, error) {
+	command := how.command
 	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{name: name, command: exec.Command(command[0], command[1:]...), ended: make(chan struct{})}
+	p := &process{name: name, command: exec.Command(command[0], command[1:]...), patience: how.patience, ended: make(chan struct{})}
 	if command[0] == self {
 		p.command.Args[0] = "mooring-cluster" // what ps shows
 	}
 	p.command.Dir = dir
-	p.command.Env = append(os.Environ(), environment...)
+	p.command.Env = append(os.Environ(), how.environment...)
+	p.command.ExtraFiles = how.files
 	p.command.Stdout, p.command.Stderr = log, log
 	p.command.SysProcAttr = &syscall.SysProcAttr{
-		Setpgid:   true, // a Ctrl-C is for us alone: we stop the components in order
-		Pdeathsig: syscall.SIGKILL,
+		Setpgid:    true, // a Ctrl-C is for us alone: we stop the components in order
+		Pdeathsig:  syscall.SIGKILL,
+		Cloneflags: how.namespaces,
 	}
 	starting := p.command.Start()
 	if err := errors.Join(starting, log.Close()); err != nil {
@@ -62,7 +75,7 @@ func (p *process) pid() int { return p.command.Process.Pid }
 
 // stop ends the process, by force when it must, and waits until it is gone.
 func (p *process) stop() error {
-	for _, limit := range []time.Duration{patience, killAfter} {
+	for _, limit := range []time.Duration{p.patience, killAfter} {
 		if err := p.signal(syscall.SIGTERM); err != nil {
 			return err
 		}
@@ -72,7 +85,7 @@ func (p *process) stop() error {
 		case <-time.After(limit):
 		}
 	}
-	return errors.Join(fmt.Errorf("%s did not stop within %s and was killed", p.name, patience+killAfter), p.kill())
+	return errors.Join(fmt.Errorf("%s did not stop within %s and was killed", p.name, p.patience+killAfter), p.kill())
 }
 
 // kill ends the process as a crash would.

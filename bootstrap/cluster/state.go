@@ -18,13 +18,16 @@ const (
 // kept is what makes the next start the same cluster: what --ephemeral forgets. Logs stay.
 var kept = []string{
 	"etcd", "pki", "port", "kubeconfig", "controller-manager.kubeconfig", "scheduler.kubeconfig",
-	"kwok.kubeconfig", "audit-policy.yaml", stateFile,
+	"kwok.kubeconfig", "provisioner.kubeconfig", "audit-policy.yaml", "nodes", stateFile,
 }
 
 // state tells where the cluster of a state directory is, whether it runs or not.
 type state struct {
 	Server     string `json:"server"`
 	Kubeconfig string `json:"kubeconfig"`
+	// Of real nodes: their names, and the root of containerd's packages.
+	Nodes   []string `json:"nodes,omitempty"`
+	Runtime string   `json:"runtime,omitempty"`
 }
 
 func (s state) write(dir string) error {

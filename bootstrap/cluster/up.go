@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -25,7 +26,10 @@ type options struct {
 	port         int
 	serviceRange string
 	podRange     string
-	nodes        int
+	nodes        int // simulated
+	realNodes    int
+	nodeBinaries string
+	runtime      string
 	stages       string
 	assets       string
 	auditLog     string
@@ -53,7 +57,10 @@ func parseUp(args []string) (*options, error) {
 	flags.StringVar(&o.serviceRange, "service-cidr", "10.96.0.0/16", "address range of Services")
 	flags.StringVar(&o.podRange, "pod-cidr", "10.244.0.0/16", "address range of pods, a /24 a node")
 	simulated := flags.Bool("simulated-node", false, "run kwok and a node of its: pods become ready and Jobs complete, nothing really runs")
-	flags.IntVar(&o.nodes, "nodes", 1, "how many simulated nodes")
+	actual := flags.Bool("real-node", false, "run containerd, kubelet and kube-proxy, in namespaces of their own: pods really run (Linux, root)")
+	nodes := flags.Int("nodes", 1, "how many of them")
+	flags.StringVar(&o.nodeBinaries, "node-binaries", "", "real nodes: folder of mooring-node and its images (see build.sh --node)")
+	flags.StringVar(&o.runtime, "runtime", "", "real nodes: folder where the packages of containerd, runc and the CNI plugins are unpacked (default: the machine's own)")
 	flags.StringVar(&o.stages, "stages", "", "kwok's stages (default: stages.yaml beside this binary)")
 	flags.StringVar(&o.assets, "assets", "", "folder with binaries to run instead: kube-apiserver and etcd at least (as in KUBEBUILDER_ASSETS)")
 	flags.StringVar(&o.auditLog, "audit-log", "", "file to write a line a request to (level Metadata)")
@@ -69,10 +76,18 @@ func parseUp(args []string) (*options, error) {
 	if err := parseFlags(flags, args, &o.dir); err != nil {
 		return nil, err
 	}
-	if !*simulated {
-		o.nodes = 0
-	} else if o.nodes < 1 {
-		return nil, fmt.Errorf("--nodes %d: at least one: %w", o.nodes, errUsage)
+	switch {
+	case *simulated && *actual:
+		return nil, fmt.Errorf("--simulated-node and --real-node exclude each other: %w", errUsage)
+	case *nodes < 1:
+		return nil, fmt.Errorf("--nodes %d: at least one: %w", *nodes, errUsage)
+	case *simulated:
+		o.nodes = *nodes
+	case *actual:
+		o.realNodes = *nodes
+		if err := o.checkRealNodes(); err != nil {
+			return nil, err
+		}
 	}
 	if net.ParseIP(o.bind) == nil {
 		return nil, fmt.Errorf("--bind %q is no IP address: %w", o.bind, errUsage)
@@ -89,7 +104,7 @@ func (o *options) makeAbsolute() error {
 		}
 		o.stages = filepath.Join(filepath.Dir(here), "stages.yaml")
 	}
-	for _, path := range []*string{&o.stages, &o.assets, &o.auditLog} {
+	for _, path := range []*string{&o.stages, &o.assets, &o.auditLog, &o.nodeBinaries, &o.runtime} {
 		if *path == "" {
 			continue
 		}
@@ -133,6 +148,11 @@ func upCommand(args []string) error {
 	if err != nil {
 		return err
 	}
+	if o.realNodes > 0 {
+		if err := errors.Join(sweep(o.dir), checkMachine(o), settled.layNetwork(), prepareRealNodes(settled)); err != nil {
+			return errors.Join(err, sweep(o.dir))
+		}
+	}
 	return newCluster(settled).run()
 }
 
@@ -150,10 +170,14 @@ func settle(o *options) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	certificates, err := preparePKI(filepath.Join(o.dir, "pki"), []string{
+	names := []string{
 		"127.0.0.1", o.bind, first, "localhost",
 		"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",
-	})
+	}
+	for _, node := range o.workers() {
+		names = append(names, node.address)
+	}
+	certificates, err := preparePKI(filepath.Join(o.dir, "pki"), names)
 	if err != nil {
 		return nil, err
 	}
@@ -165,21 +189,43 @@ func settle(o *options) (*plan, error) {
 		pki:     certificates,
 	}
 	return p, errors.Join(
-		writeKubeconfigs(o.dir, p.server(), certificates.root),
+		writeKubeconfigs(o.dir, p.server(), p.innerServer(), certificates.root),
 		os.WriteFile(filepath.Join(o.dir, "audit-policy.yaml"), []byte(auditPolicy), 0o600),
-		state{Server: p.server(), Kubeconfig: filepath.Join(o.dir, "kubeconfig")}.write(o.dir),
+		p.state().write(o.dir),
 	)
 }
 
+// layNetwork makes the network of real nodes, and the way into it.
+func (p *plan) layNetwork() error {
+	outside, err := listenOutside(net.JoinHostPort(p.bind, strconv.Itoa(p.port)))
+	if err != nil {
+		return err
+	}
+	p.outside = outside
+	return enterNetwork(p.options)
+}
+
+// state is what other subcommands want to know.
+func (p *plan) state() state {
+	s := state{Server: p.server(), Kubeconfig: filepath.Join(p.dir, "kubeconfig"), Runtime: p.runtime}
+	for _, node := range p.workers() {
+		s.Nodes = append(s.Nodes, node.name)
+	}
+	return s
+}
+
 // firstAddress is the one that Kubernetes gives to the Service default/kubernetes.
-func firstAddress(addressRange string) (string, error) {
+func firstAddress(addressRange string) (string, error) { return serviceAddress(addressRange, 1) }
+
+// serviceAddress is the n-th of the Services' range.
+func serviceAddress(addressRange string, n byte) (string, error) {
 	_, network, err := net.ParseCIDR(addressRange)
 	if err != nil {
 		return "", fmt.Errorf("--service-cidr: %w: %w", err, errUsage)
 	}
-	first := append(net.IP{}, network.IP...)
-	first[len(first)-1]++
-	return first.String(), nil
+	address := append(net.IP{}, network.IP...)
+	address[len(address)-1] += n
+	return address.String(), nil
 }
 
 // detach runs "up" once more in a session of its own, and returns when that one is ready.
