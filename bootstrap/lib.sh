@@ -6,6 +6,7 @@
 #   process.sh        background processes by pid, checked to be ours before anything is done to them
 #   prerequisites.sh  tools that must be there, installed where that can be done without asking
 #   build.sh          the cluster's binaries and the agent, built once into the cache
+#   node.sh           what real nodes need: ensure_node, load_images
 #   cluster.sh        the control plane: start_cluster, stop_cluster, run_kubectl
 #   remote.sh         the git remote that the agent reads: start_remote
 #   agent.sh          the agent: start_agent, stop_agent, wait_for_agent
@@ -31,6 +32,8 @@ MOORING_STATE=${MOORING_STATE:-$MOORING_CACHE/local}
 . "$BOOTSTRAP/lib/prerequisites.sh"
 # shellcheck source=bootstrap/lib/build.sh
 . "$BOOTSTRAP/lib/build.sh"
+# shellcheck source=bootstrap/lib/node.sh
+. "$BOOTSTRAP/lib/node.sh"
 # shellcheck source=bootstrap/lib/cluster.sh
 . "$BOOTSTRAP/lib/cluster.sh"
 # shellcheck source=bootstrap/lib/remote.sh

@@ -13,13 +13,17 @@ Mooring on this machine: a real Kubernetes API server, a git remote, and the age
 Usage:
   $me [options]        start everything, say how to play with it, follow the agent's log;
                                     Ctrl-C ends it all; what was pushed and stored is kept for the next run
-  $me status           what runs, and where
+  $me status [-o json] what runs, and where (exit code 3 when something of it does not)
   $me kubectl ARGS     kubectl on this cluster, whatever your own kubeconfig says
+  $me load ARCHIVE...  import images (OCI or docker archives) into the nodes of --node
   $me down             end what --detach left running
   $me reset            end it, and forget the cluster's data and the git remote
 
 Options:
   --detach               let it run on in the background
+  --node                 pods that really run, in containers, without Docker (Linux, root; docs/node.md);
+                         without it they are simulated: ready at once, and nothing runs
+  --nodes N              how many nodes (default: 1)
   --demo                 play the whole story by itself: push, drift, repair, a broken push
   --context NAME         use an existing cluster, by its context in your kubeconfig, instead of our own
   --environment NAME     which of environments/ to keep (default: local)
@@ -27,7 +31,7 @@ Options:
   -h, --help             this text
 
 The first run builds Kubernetes (about 5 minutes on two cores) and the agent into the cache,
-${MOORING_CACHE/#$HOME/\~}; a later run takes seconds. No Docker and no root is needed. Nothing listens
+${MOORING_CACHE/#$HOME/\~}; a later run takes seconds. No Docker and, but for --node, no root is needed. Nothing listens
 outside of this machine, and no cluster is touched but our own or the one that you name.
 
 Variables: MOORING_CACHE (what was built), MOORING_STATE (data, git remote and logs), MOORING_BIN (a mooring
@@ -36,24 +40,26 @@ binary to use), KUBEBUILDER_ASSETS (a folder of kube-apiserver, etcd and kubectl
 Examples:
   $me                        start, follow, end with Ctrl-C
   $me --detach               start; then: $me kubectl get environments -A
+  sudo $me --node --nodes 2  two nodes on which pods run
   $me --context kind-play    the agent on a cluster that you have
 END
 }
 
 # parse ARGUMENT...: sets command and what the options want.
 parse() {
-    command=run detached='' demo='' environment=local from=$CHECKOUT kubectl_arguments=()
+    command=run detached='' demo='' environment=local from=$CHECKOUT real='' nodes=1 output=text operands=()
     while (($#)); do
         case $1 in
             run | status | down | reset) command=$1 ;;
-            kubectl)
-                command=kubectl
-                kubectl_arguments=("${@:2}")
+            kubectl | load)
+                command=$1
+                operands=("${@:2}")
                 return
                 ;;
+            --node) real=yes ;;
             --detach) detached=yes ;;
             --demo) demo=yes ;;
-            --context | --environment | --from)
+            --context | --environment | --from | --nodes | -o | --output)
                 (($# > 1)) || fail "$1 needs a value" "$me --help"
                 parse_option "$1" "$2"
                 shift
@@ -73,6 +79,14 @@ parse_option() {
     case $1 in
         --context) use_context "$2" ;;
         --environment) environment=$2 ;;
+        --nodes)
+            [[ $2 =~ ^[1-9][0-9]*$ ]] || fail "--nodes $2: a number from 1 on is needed"
+            nodes=$2
+            ;;
+        -o | --output)
+            [[ $2 == text || $2 == json ]] || fail "$1 $2: text or json" "$me --help"
+            output=$2
+            ;;
         --from)
             [[ -d $2/environments ]] || fail "--from $2: there is no folder $2/environments"
             from=$(cd -- "$2" && pwd)
@@ -82,9 +96,14 @@ parse_option() {
 
 # start_all: each part that does not run yet.
 start_all() {
+    NODE_FLAGS=(--simulated-node --nodes "$nodes")
+    if [[ -n $real ]]; then
+        [[ -z ${KUBE_CONTEXT:-} ]] || fail "--node and --context exclude each other: an existing cluster has its own nodes"
+        ensure_node "$nodes"
+    fi
     ensure_agent
     say "starting the control plane${KUBE_CONTEXT:+: no, using the context $KUBE_CONTEXT}"
-    start_cluster --simulated-node
+    start_cluster "${NODE_FLAGS[@]}"
     start_remote "$from"
     say "starting the agent on the environment $environment"
     start_agent "$environment"
@@ -176,6 +195,7 @@ end_run() {
 
 status() {
     find_cluster || fail "nothing was started here yet" "$me starts it. State: $MOORING_STATE"
+    if [[ $output == json ]]; then status_json; fi
     local ended=0
     if [[ -n ${KUBE_CONTEXT:-} ]]; then
         printf '%-20s %s\n' context "$KUBE_CONTEXT"
@@ -192,6 +212,43 @@ status() {
     fi
     printf '%-20s %s\n' 'git remote' "file://$MOORING_STATE/remote.git"
     exit "$ended"
+}
+
+# status_json: the same for programs, and the end of the script. What does not run is null.
+status_json() {
+    local cluster=null agent=null ended=0 ready=false
+    if [[ -n ${KUBE_CONTEXT:-} ]]; then
+        cluster="{\"context\":$(json_string "$KUBE_CONTEXT")}"
+    else
+        cluster=$("$CLUSTER_BIN/mooring-cluster" status --json --dir "$MOORING_STATE/cluster" 2>/dev/null) || {
+            cluster=null
+            ended=3
+        }
+    fi
+    if [[ -n $(agent_pid) ]]; then
+        if agent_is_ready; then ready=true; fi
+        agent="{\"pid\":$(agent_pid),\"ready\":$ready,\"url\":\"http://127.0.0.1:$(<"$agent_port_file")\",\"log\":$(json_string "$agent_log")}"
+    else
+        ended=3
+    fi
+    printf '{"cluster":%s,"agent":%s,"remote":%s}\n' "$cluster" "$agent" "$(json_string "file://$MOORING_STATE/remote.git")"
+    exit "$ended"
+}
+
+# json_string TEXT: quoted; control characters, which no path of ours has, are left out.
+json_string() {
+    local text=${1//[[:cntrl:]]/}
+    text=${text//\\/\\\\}
+    printf '"%s"' "${text//\"/\\\"}"
+}
+
+# load ARCHIVE...: images for the pods of --node.
+load() {
+    ((${#operands[@]})) || fail "load what?" "$me load ARCHIVE..., OCI or docker archives as bootstrap/cluster/build.sh or 'podman save' make them"
+    if ! find_cluster || [[ -n ${KUBE_CONTEXT:-} ]] || ! cluster_is_running; then
+        fail "no cluster of ours runs" "$me --node starts it."
+    fi
+    load_images "${operands[@]}"
 }
 
 down() {
@@ -212,12 +269,13 @@ reset() {
 }
 
 parse "$@"
+if [[ -n $demo && -n $real ]]; then fail "--demo and --node exclude each other" "The demo plays on simulated nodes."; fi
 if [[ -n $demo ]]; then exec "$here/demo.sh"; fi
 case $command in
     kubectl)
         find_cluster || fail "no cluster was started here yet" "$me starts it."
         [[ -n ${KUBE_CONTEXT:-} ]] || cluster_is_running || fail "the cluster does not run" "$me starts it."
-        run_kubectl "${kubectl_arguments[@]}"
+        run_kubectl "${operands[@]}"
         ;;
     *) "$command" ;;
 esac

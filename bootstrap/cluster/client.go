@@ -92,6 +92,15 @@ func (c *client) waitFor(ctx context.Context, path string, check func(answer []b
 	}
 }
 
+// remove deletes an object; one that is not there needs nothing.
+func (c *client) remove(ctx context.Context, path string) error {
+	status, answer, err := c.do(ctx, http.MethodDelete, path, nil)
+	if err == nil && status != http.StatusOK && status != http.StatusAccepted && status != http.StatusNotFound {
+		err = fmt.Errorf("failed to delete %s: answered %d: %s", path, status, answer)
+	}
+	return err
+}
+
 // create makes an object; one that is there already is left alone.
 func (c *client) create(ctx context.Context, path string, object any) error {
 	status, answer, err := c.do(ctx, http.MethodPost, path, object)

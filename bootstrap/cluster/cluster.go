@@ -197,11 +197,17 @@ func (c *cluster) start(name string) error {
 	if err != nil {
 		return err
 	}
+	node, isNode := c.plan.node(name)
+	if isNode {
+		if err := renewCgroup(node); err != nil {
+			return err
+		}
+	}
 	p, err := startProcess(c.plan.dir, name, how)
 	if err != nil {
 		return err
 	}
-	if node, ok := c.plan.node(name); ok && !node.first {
+	if isNode && !node.first {
 		if err := plugIn(node, p.pid()); err != nil {
 			return errors.Join(err, p.kill())
 		}

@@ -83,6 +83,7 @@ func (c *cluster) startAgain(name string) error {
 	if c.process(name) != nil {
 		return nil
 	}
+	began := time.Now()
 	if err := c.start(name); err != nil {
 		return err
 	}
@@ -91,7 +92,13 @@ func (c *cluster) startAgain(name string) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(c.ctx, startLimit, fmt.Errorf("not ready within %s", startLimit))
 	defer cancel()
-	return c.api.wait(ctx, "/readyz")
+	if err := c.api.wait(ctx, "/readyz"); err != nil {
+		return err
+	}
+	if node, ok := c.plan.node(name); ok {
+		return waitForRealNode(ctx, node, c.api, began)
+	}
+	return nil
 }
 
 // componentStatus is one line of "status".

@@ -134,6 +134,12 @@ func routePods(nodes []realNode, from realNode) error {
 
 // plugIn connects a started node to the bridge.
 func plugIn(node realNode, pid int) error {
+	// The kernel takes its time to clear up the network of a node that ended: the cable may still hang here.
+	if _, err := net.InterfaceByName(node.name); err == nil {
+		if err := ip("link delete " + node.name); err != nil {
+			return err
+		}
+	}
 	return ip(
 		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", node.name, pid),
 		fmt.Sprintf("link set %s master %s up", node.name, bridge),
@@ -150,17 +156,12 @@ func ip(commands ...string) error {
 	return nil
 }
 
-// prepareRealNodes makes the nodes' disks and cgroups and issues their certificates. Their kubeconfigs come
+// prepareRealNodes makes the nodes' disks and issues their certificates. Their kubeconfigs come
 // later: a kubelet waits for its own, see admitNodes.
 func prepareRealNodes(p *plan) error {
-	found, err := findHierarchies()
-	if err != nil {
-		return err
-	}
 	for _, node := range p.workers() {
 		credentials := filepath.Join(node.disk, "credentials")
-		if err := errors.Join(os.RemoveAll(credentials), os.MkdirAll(credentials, 0o700),
-			found.create(filepath.Join(node.cgroup, nodeServices))); err != nil {
+		if err := errors.Join(os.RemoveAll(credentials), os.MkdirAll(credentials, 0o700)); err != nil {
 			return err
 		}
 		certificate, key, err := p.pki.root.issue(subject("system:node:"+node.name, "system:nodes"), x509.ExtKeyUsageServerAuth, node.name, node.address)
@@ -178,9 +179,24 @@ func prepareRealNodes(p *plan) error {
 	return nil
 }
 
+// renewCgroup gives a node that boots an empty cgroup. Of pods' cgroups that an earlier run left, the kubelet
+// would ask containerd one by one, for seconds each.
+func renewCgroup(node realNode) error {
+	found, err := findHierarchies()
+	if err != nil {
+		return err
+	}
+	return errors.Join(found.remove(node.cgroup, 10*time.Second), found.create(filepath.Join(node.cgroup, nodeServices)))
+}
+
 // admitNodes creates the Node objects, whose pods' ranges are thereby ours to choose, and hands the nodes
 // the kubeconfigs that they wait for.
 func admitNodes(ctx context.Context, p *plan, api *client) error {
+	for i := p.realNodes; i < mostRealNodes; i++ { // of an earlier start with more of them
+		if err := api.remove(ctx, fmt.Sprintf("/api/v1/nodes/node-%d", i+1)); err != nil {
+			return err
+		}
+	}
 	for _, node := range p.workers() {
 		object := object{
 			"apiVersion": "v1",
@@ -216,9 +232,8 @@ func admitNodes(ctx context.Context, p *plan, api *client) error {
 // names can begin.
 func waitForRealNodes(ctx context.Context, p *plan, api *client, since time.Time) error {
 	for _, node := range p.workers() {
-		check := func(answer []byte) error { return errors.Join(isPlaceable(answer), isFresh(answer, since)) }
-		if err := api.waitFor(ctx, "/api/v1/nodes/"+node.name, check); err != nil {
-			return fmt.Errorf("%s is not ready, its logs are %s/*.log: %w", node.name, node.disk, err)
+		if err := waitForRealNode(ctx, node, api, since); err != nil {
+			return err
 		}
 	}
 	pods := "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns"
@@ -228,26 +243,31 @@ func waitForRealNodes(ctx context.Context, p *plan, api *client, since time.Time
 	return nil
 }
 
-// isFresh tells whether the kubelet of a Node has spoken since then: what an earlier start left says ready too.
-func isFresh(answer []byte, since time.Time) error {
-	var node struct {
-		Status struct {
-			Conditions []struct {
-				Type              string
-				LastHeartbeatTime time.Time
-			}
-		}
+func waitForRealNode(ctx context.Context, node realNode, api *client, since time.Time) error {
+	path := "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/" + node.name
+	err := api.waitFor(ctx, path, func(answer []byte) error { return isRenewed(answer, since) })
+	if err == nil {
+		err = api.waitFor(ctx, "/api/v1/nodes/"+node.name, isPlaceable)
 	}
-	if err := json.Unmarshal(answer, &node); err != nil {
+	if err != nil {
+		return fmt.Errorf("%s is not ready, its logs are %s/*.log: %w", node.name, node.disk, err)
+	}
+	return nil
+}
+
+// isRenewed tells whether the kubelet of a node has spoken since then: the Node that an earlier start left
+// says that it is ready, too.
+func isRenewed(answer []byte, since time.Time) error {
+	var lease struct {
+		Spec struct{ RenewTime time.Time }
+	}
+	if err := json.Unmarshal(answer, &lease); err != nil {
 		return err
 	}
-	for _, condition := range node.Status.Conditions {
-		// The API's times are whole seconds.
-		if condition.Type == "Ready" && !condition.LastHeartbeatTime.Before(since.Truncate(time.Second)) {
-			return nil
-		}
+	if lease.Spec.RenewTime.Before(since) {
+		return errors.New("its kubelet has not spoken yet")
 	}
-	return errors.New("its kubelet has not spoken yet")
+	return nil
 }
 
 // dnsAnswers looks for a pod of the DNS server that was started since then and is ready.
@@ -342,6 +362,23 @@ func (p *plan) nodeOptions(node realNode) *nodeOptions {
 		}
 	}
 	return o
+}
+
+// checkKind refuses to go on with a cluster whose nodes are of the other kind: their objects would stay, and
+// pods wait for them for ever.
+func (o *options) checkKind() error {
+	if !exists(filepath.Join(o.dir, "etcd")) || !exists(filepath.Join(o.dir, stateFile)) {
+		return nil
+	}
+	last, err := readState(o.dir)
+	if err != nil {
+		return err
+	}
+	if (len(last.Nodes) > 0) != (o.realNodes > 0) {
+		kind := map[bool]string{true: "real", false: "no real"}[len(last.Nodes) > 0]
+		return fmt.Errorf("the cluster in %s has %s nodes: begin anew ('local.sh reset', or --ephemeral), or use another folder", o.dir, kind)
+	}
+	return nil
 }
 
 // checkRealNodes refuses what real nodes cannot do.

@@ -144,6 +144,9 @@ func upCommand(args []string) error {
 			}
 		}()
 	}
+	if err := o.checkKind(); err != nil {
+		return err
+	}
 	settled, err := settle(o)
 	if err != nil {
 		return err
