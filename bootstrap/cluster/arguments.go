@@ -108,17 +108,20 @@ func (p *plan) components() []string {
 	return append(names, volumes)
 }
 
+// launcher is this program without the control plane in it, for what runs beside each node: it is small.
+func (p *plan) launcher() string { return filepath.Join(p.nodeBinaries, "mooring-launcher") }
+
 // launchOf says how a component is run.
 func (p *plan) launchOf(name string) (launch, error) {
 	how := launch{patience: patience}
 	if name == forwarder {
 		address, port := p.bound()
-		how.command = []string{self, "forward", net.JoinHostPort(address, strconv.Itoa(port))}
+		how.command = []string{p.launcher(), "forward", net.JoinHostPort(address, strconv.Itoa(port))}
 		how.files = []*os.File{p.outside}
 		return how, nil
 	}
 	if node, ok := p.node(name); ok {
-		how.command = append([]string{self, "node"}, p.nodeOptions(node).arguments()...)
+		how.command = append([]string{p.launcher(), "node"}, p.nodeOptions(node).arguments()...)
 		how.namespaces = nodeNamespaces
 		if !node.first {
 			how.namespaces |= syscall.CLONE_NEWNET

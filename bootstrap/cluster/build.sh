@@ -54,15 +54,15 @@ failed() {
 
 # pack_images: the programs of pods that every node runs become images, the only thing in them.
 pack_images() {
-    go build "${flags[@]}" -tags=launcher -o "$staging/packer" . >>"$log" 2>&1 || failed "the launcher does not build"
+    # The first process of each node is a launcher too: the whole control plane's initial memory is 80 MiB.
+    go build "${flags[@]}" -tags=launcher -o "$staging/mooring-launcher" . >>"$log" 2>&1 || failed "the launcher does not build"
     mv "$staging/dns" "$staging/coredns"
     local name
     for name in pause coredns; do
-        "$staging/packer" image --out "$staging/$name.tar" --name "mooring.local/$name:1" \
+        "$staging/mooring-launcher" image --out "$staging/$name.tar" --name "mooring.local/$name:1" \
             --entrypoint "/$name" --file "$staging/$name=/$name"
         rm "$staging/$name"
     done
-    rm "$staging/packer"
 }
 
 build() {

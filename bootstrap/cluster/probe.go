@@ -39,8 +39,10 @@ func checkMachine(o *options) error {
 			problems = append(problems, fmt.Errorf("there is no %s: install the package containernetworking-plugins", path))
 		}
 	}
-	if _, err := executable(filepath.Join(o.nodeBinaries, "mooring-node")); err != nil {
-		problems = append(problems, fmt.Errorf("%w: 'build.sh --node' builds it", err))
+	for _, name := range []string{"mooring-node", "mooring-launcher"} {
+		if _, err := executable(filepath.Join(o.nodeBinaries, name)); err != nil {
+			problems = append(problems, fmt.Errorf("%w: 'build.sh --node' builds it", err))
+		}
 	}
 	return errors.Join(append(problems, probeKernel(o))...)
 }

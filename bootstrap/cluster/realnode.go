@@ -134,12 +134,9 @@ func routePods(nodes []realNode, from realNode) error {
 
 // plugIn connects a started node to the bridge.
 func plugIn(node realNode, pid int) error {
-	// The kernel takes its time to clear up the network of a node that ended: the cable may still hang here.
-	if _, err := net.InterfaceByName(node.name); err == nil {
-		if err := ip("link delete " + node.name); err != nil {
-			return err
-		}
-	}
+	// The kernel takes its time to clear up the network of a node that ended: the cable may still hang here,
+	// or may just have gone.
+	_ = ip("link delete " + node.name)
 	return ip(
 		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", node.name, pid),
 		fmt.Sprintf("link set %s master %s up", node.name, bridge),
