@@ -16,6 +16,7 @@ Classes, in the order in which they run; without a name, all but the last:
   unit      the tests in src/, of the command line, in bootstrap/cluster, and in the documentation
   golden    rendering against what the real Helm wrote, cron against robfig/cron
   cluster   the agent against a real Kubernetes control plane on loopback
+  node      pods that really run, on nodes without Docker (Linux, root; skipped, and said so, where that cannot be had)
   demo      bootstrap/local.sh --demo, the whole story
   oracle    records the golden cases again with the real Helm, and fails where one changed (builds Helm: 8 minutes once)
 
@@ -23,7 +24,7 @@ What is built and logged is kept in ${MOORING_CACHE/#$HOME/\~} (MOORING_CACHE).
 END
 }
 
-readonly default_classes=(lint unit golden cluster demo)
+readonly default_classes=(lint unit golden cluster node demo)
 readonly all_classes=("${default_classes[@]}" oracle)
 readonly logs=$MOORING_CACHE/test-logs
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$MOORING_CACHE/target} CARGO_TERM_COLOR=never
@@ -157,6 +158,16 @@ run_cluster() {
     MOORING_CLUSTER_BIN=$(<"$logs/cluster-bin")
     export MOORING_CLUSTER_BIN
     step 'agent and control plane' cargo test --locked --test cluster
+}
+
+# Pods that really run.
+run_node() {
+    need_linux
+    need_go
+    step 'build the node' bootstrap/cluster/build.sh --node
+    step 'pods and what they leave' tests/node/run.sh
+    # Aloud: a step's output is in its log.
+    grep -h 'SKIPPED' "$logs/node-pods-and-what-they-leave.log" >&2 || true
 }
 
 # The demo in a state of its own, with the program that the tests were built with.

@@ -1,5 +1,5 @@
 // Command mooring-cluster is a real Kubernetes control plane for laptops and tests: no Docker, no root,
-// nothing but loopback.
+// nothing but loopback. Its nodes are simulated, or real where root is to be had (see realnode.go).
 //
 // Each component is a subcommand that runs in a process of its own, because Kubernetes keeps feature
 // gates and metric registries in process globals. "up" makes the certificates, starts the processes in
@@ -8,7 +8,8 @@
 //
 //	mooring-cluster up --dir D ──▶ etcd ─▶ kube-apiserver ─▶ kube-controller-manager
 //	      ▲                                               ├▶ kube-scheduler
-//	      │ control.sock                                  └▶ kwok (--simulated-node)
+//	      │ control.sock                                  ├▶ kwok (--simulated-node)
+//	      │                                               └▶ node-1, node-2 (--real-node): containerd, kubelet, kube-proxy
 //	down, status, stop, start, restart
 //
 // Built with the tag "launcher", the binary holds no component and depends on nothing but the standard
@@ -29,10 +30,12 @@ Usage:
   mooring-cluster status --dir DIR                what runs, and where (exit code 3 when it does not run)
   mooring-cluster down --dir DIR                  end it in order; what it stored is kept
   mooring-cluster restart NAME --dir DIR          stop and start one component while the rest goes on
-          [--pause 3s] [--kill]                   (NAME: etcd, apiserver, controller-manager, scheduler, kwok)
+          [--pause 3s] [--kill]                   (NAME: etcd, apiserver, controller-manager, scheduler, kwok, node-1)
   mooring-cluster stop|start NAME --dir DIR       one half of restart
   mooring-cluster kubeconfig --dir DIR --user U   issue a kubeconfig for a user
           [--groups A,B] [--out FILE]
+  mooring-cluster image --out FILE --name N ...   write a container image: files, folders and layers in an archive
+  mooring-cluster load --dir DIR ARCHIVE...       import images into the real nodes
 
 Examples:
   mooring-cluster up --dir /tmp/c --simulated-node             until Ctrl-C

@@ -262,7 +262,11 @@ func detach(dir string, args []string) error {
 		return err
 	}
 	if reading != nil { // it ended before it was ready
-		return errors.Join(errors.New(strings.TrimSpace(string(said))), child.Wait())
+		ended := child.Wait()
+		if words := strings.TrimSpace(strings.ReplaceAll("\n"+string(said), "\nmooring-cluster: ", "\n")); words != "" {
+			return errors.New(words)
+		}
+		return fmt.Errorf("it ended without a word: %w", exitOf(ended))
 	}
 	fmt.Fprint(os.Stderr, string(said))
 	fmt.Print(line)
