@@ -460,7 +460,7 @@ mod tests {
     #[test]
     fn a_wrong_level_is_refused_and_a_plain_one_is_for_this_program() {
         assert!(matches!(filter("mooring=loud"), Err(TelemetryError::Level { .. })));
-        assert_eq!(filter("debug").unwrap().to_string(), "mooring=debug,warn");
+        assert_eq!(filter("debug").unwrap().to_string(), "kube_runtime=error,mooring=debug,warn");
         assert!(filter("mooring::plan=debug,kube=info").is_ok());
     }
 }
