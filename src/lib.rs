@@ -27,6 +27,7 @@ pub mod environment;
 pub mod helm;
 pub mod manifest;
 pub mod plan;
+pub mod producer;
 pub mod render;
 pub mod schedule;
 pub mod serve;

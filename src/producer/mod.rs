@@ -1,0 +1,52 @@
+//! Synthetic data that can be proved.
+//!
+//! ```text
+//! Recipe   dataset · seed · window · rate · rhythm · dirt · slice · format
+//!   │
+//!   ▼
+//! Timeline   which events the window has, when they happen, their ids    (rhythm, id)
+//!   │  Slot
+//!   ▼
+//! Fates      which of them are late, doubled, malformed...               (dirt)
+//!   │
+//!   ▼
+//! Source     the event itself, of its number alone                       (orders, random)
+//!   │  Record
+//!   ▼
+//! sink       Kafka, files, a terminal                                    WindowManifest: what the window holds
+//! ```
+//!
+//! Event `i` of a window is a function of dataset, seed, rate, window and `i`. Nothing is kept from one event to the next, so
+//! any part of a window can be made alone, again, and in any order. All arithmetic is of integers, all chance is ChaCha8:
+//! every platform makes the same bytes.
+
+// Numbers are cut to sizes that their bounds allow: digits, places in a second, parts of random words.
+#![allow(clippy::cast_possible_truncation)]
+
+mod dataset;
+mod dirt;
+mod error;
+mod generator;
+mod id;
+mod json;
+mod manifest;
+mod orders;
+mod random;
+mod rate;
+mod recipe;
+mod rhythm;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod window;
+
+pub use dataset::Dataset;
+pub use dirt::{Dirt, DirtClass, SchemaChange, Share};
+pub use error::ProducerError;
+pub use generator::{Generator, Record};
+pub use id::Id;
+pub use manifest::WindowManifest;
+pub use rate::Rate;
+pub use recipe::{Format, Recipe};
+pub use rhythm::Rhythm;
+pub use window::{Slice, Window};

@@ -1,0 +1,86 @@
+//! All that the data is a function of.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::dirt::Fates;
+use super::id::Tag;
+use super::rhythm::Pulse;
+use super::timeline::Timeline;
+use super::{Dataset, Dirt, Generator, ProducerError, Rate, Rhythm, Slice, Window, error};
+
+/// All that the data is a function of.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// What is made.
+    pub dataset: Dataset,
+    /// The number that all events follow from.
+    pub seed: u64,
+    /// The window to fill.
+    pub window: Window,
+    /// How many events a second has on average. Reference datasets do not ask: each window has all of them once.
+    pub rate: Rate,
+    /// How events spread over the week, if not as is usual for the dataset.
+    pub rhythm: Option<Rhythm>,
+    /// What is wrong with some of them.
+    pub dirt: Dirt,
+    /// The part of the window.
+    pub slice: Slice,
+    /// How events are written.
+    pub format: Format,
+}
+
+impl Recipe {
+    /// How many events the slice has; duplicates and malformed ones are not counted apart.
+    pub fn events(&self) -> u64 {
+        Generator::new(self).left()
+    }
+
+    /// The events of the slice.
+    pub fn generator(&self) -> Generator {
+        Generator::new(self)
+    }
+
+    pub(super) fn timeline(&self) -> Arc<Timeline> {
+        let (name, seed) = (self.dataset.name(), self.seed.to_string());
+        Arc::new(if let Some(population) = self.dataset.population() {
+            Timeline::Census { window: self.window, population, tag: Tag::new(&[name, &seed]) }
+        } else {
+            let rhythm = self.rhythm.unwrap_or(self.dataset.rhythm());
+            let tag = Tag::new(&[name, &seed, &self.rate.to_string(), rhythm.name()]);
+            Timeline::Flow { pulse: Pulse::new(self.rate, rhythm), tag }
+        })
+    }
+
+    pub(super) fn fates(&self, events: u64) -> Option<Fates> {
+        Fates::new(self.dirt, self.seed, self.dataset.name(), events)
+    }
+}
+
+/// How events are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// One JSON object.
+    #[default]
+    Json,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Json];
+
+    /// Its name in arguments.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = ProducerError;
+
+    fn from_str(text: &str) -> Result<Self, ProducerError> {
+        error::one_of("format", text, &Self::ALL, Self::name)
+    }
+}
