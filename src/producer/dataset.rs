@@ -3,7 +3,12 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::clicks::Clicks;
 use super::orders::Orders;
+use super::people::{CUSTOMERS, Customers};
+use super::products::{PRODUCTS, Products};
+use super::schema::Schema;
+use super::sensors::{DEVICES, Devices, Sensors};
 use super::timeline::{Slot, Timeline};
 use super::{Format, ProducerError, Recipe, Record, Rhythm, error};
 
@@ -12,30 +17,66 @@ use super::{Format, ProducerError, Recipe, Record, Rhythm, error};
 pub enum Dataset {
     /// Orders of a shop, and what becomes of them.
     Orders,
+    /// Clicks in the shop's pages.
+    Clicks,
+    /// Readings of sensors.
+    Sensors,
+    /// All customers that orders and clicks speak of.
+    Customers,
+    /// All products that orders and clicks speak of.
+    Products,
+    /// All devices that readings speak of.
+    Devices,
 }
 
 impl Dataset {
     /// Those that are part of this program.
-    pub const BUILT_IN: [&str; 1] = ["orders"];
+    pub const BUILT_IN: [Self; 6] =
+        [Self::Orders, Self::Clicks, Self::Sensors, Self::Customers, Self::Products, Self::Devices];
 
     /// Its name.
     pub fn name(&self) -> &str {
+        self.built_in()
+    }
+
+    fn built_in(&self) -> &'static str {
         match self {
             Self::Orders => "orders",
+            Self::Clicks => "clicks",
+            Self::Sensors => "sensors",
+            Self::Customers => "customers",
+            Self::Products => "products",
+            Self::Devices => "devices",
         }
     }
 
     /// The rhythm that is usual for it.
     pub fn rhythm(&self) -> Rhythm {
         match self {
-            Self::Orders => Rhythm::Shop,
+            Self::Orders | Self::Clicks => Rhythm::Shop,
+            _ => Rhythm::Flat,
         }
     }
 
-    /// How many things there are, if each window has all of them.
-    pub(super) fn population(&self) -> Option<u64> {
+    /// What its events look like.
+    pub fn schema(&self) -> Schema {
         match self {
-            Self::Orders => None,
+            Self::Orders => Orders::schema(),
+            Self::Clicks => Clicks::schema(),
+            Self::Sensors => Sensors::schema(),
+            Self::Customers => Customers::schema(),
+            Self::Products => Products::schema(),
+            Self::Devices => Devices::schema(),
+        }
+    }
+
+    /// How many things there are, if it is a reference dataset: each window has all of them once, whatever the rate.
+    pub fn population(&self) -> Option<u64> {
+        match self {
+            Self::Customers => Some(u64::from(CUSTOMERS)),
+            Self::Products => Some(u64::from(PRODUCTS)),
+            Self::Devices => Some(u64::from(DEVICES)),
+            _ => None,
         }
     }
 }
@@ -44,7 +85,10 @@ impl FromStr for Dataset {
     type Err = ProducerError;
 
     fn from_str(text: &str) -> Result<Self, ProducerError> {
-        error::one_of("dataset", text, &Self::BUILT_IN, |name| name).map(|_| Self::Orders)
+        let names = Self::BUILT_IN.each_ref().map(Self::built_in);
+        let name = error::one_of("dataset", text, &names, |name| name)?;
+        let found = Self::BUILT_IN.into_iter().find(|dataset| dataset.built_in() == name);
+        Ok(found.unwrap_or(Self::Orders))
     }
 }
 
@@ -62,27 +106,52 @@ pub(super) struct Form {
 #[derive(Clone, Debug)]
 pub(super) enum Source {
     Orders(Box<Orders>),
+    Clicks(Box<Clicks>),
+    Sensors(Box<Sensors>),
+    Customers(Box<Customers>),
+    Products(Box<Products>),
+    Devices(Box<Devices>),
 }
 
 impl Source {
     pub fn new(recipe: &Recipe, timeline: &Arc<Timeline>) -> Self {
         match recipe.dataset {
             Dataset::Orders => Self::Orders(Box::new(Orders::new(recipe, timeline))),
+            Dataset::Clicks => Self::Clicks(Box::new(Clicks::new(recipe, timeline))),
+            Dataset::Sensors => Self::Sensors(Box::new(Sensors::new(recipe))),
+            Dataset::Customers => Self::Customers(Box::new(Customers::new(recipe.seed))),
+            Dataset::Products => Self::Products(Box::new(Products::new(recipe.seed))),
+            Dataset::Devices => Self::Devices(Box::new(Devices::new(recipe.seed))),
         }
     }
 
     /// What its amounts are counted in.
     pub fn units(&self) -> Vec<&str> {
         match self {
-            Self::Orders(_) => Orders::UNITS.to_vec(),
+            Self::Orders(_) => Orders::units(),
+            Self::Clicks(_) => Clicks::UNITS.to_vec(),
+            Self::Sensors(_) => Sensors::units(),
+            Self::Products(_) => vec!["EUR"],
+            Self::Customers(_) | Self::Devices(_) => Vec::new(),
         }
     }
 
     /// Writes key and value of an event, and says its amount and the index of its unit.
-    #[allow(clippy::unnecessary_wraps)]
+    #[inline]
     pub fn write(&mut self, slot: &Slot, form: Form, record: &mut Record) -> Option<(usize, i64)> {
         match self {
-            Self::Orders(orders) => Some(orders.write(slot, form, record)),
+            Self::Orders(orders) => orders.write(slot, form, record),
+            Self::Clicks(clicks) => Some(clicks.write(slot, form, record)),
+            Self::Sensors(sensors) => Some(sensors.write(slot, form, record)),
+            Self::Products(products) => Some((0, products.write(slot, form, record))),
+            Self::Customers(customers) => {
+                customers.write(slot, form, record);
+                None
+            }
+            Self::Devices(devices) => {
+                devices.write(slot, form, record);
+                None
+            }
         }
     }
 }

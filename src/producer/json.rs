@@ -1,77 +1,131 @@
 //! JSON, written field by field into a buffer that is used again.
 
+use super::fields::Fields;
 use super::id::Id;
 
 /// Writes one object.
 pub(super) struct Json<'b> {
     out: &'b mut Vec<u8>,
+    nulls: bool,
 }
 
 impl<'b> Json<'b> {
     /// Begins the object.
-    pub fn new(out: &'b mut Vec<u8>) -> Self {
+    pub fn new(out: &'b mut Vec<u8>, nulls: bool) -> Self {
         out.push(b'{');
-        Self { out }
+        Self { out, nulls }
     }
 
+    #[inline]
     fn name(&mut self, name: &str) {
         self.out.push(b'"');
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b"\":");
     }
 
-    pub fn id(&mut self, name: &str, id: Id) {
+    #[inline]
+    fn quoted(&mut self, name: &str, text: &[u8]) {
         self.name(name);
         self.out.push(b'"');
-        self.out.extend_from_slice(&id.text());
+        self.out.extend_from_slice(text);
         self.out.extend_from_slice(b"\",");
     }
 
-    /// Text that needs no escapes.
-    pub fn text(&mut self, name: &str, text: Option<&str>) {
+    #[inline]
+    fn null(&mut self, name: &str) {
         self.name(name);
-        if let Some(text) = text {
-            self.out.push(b'"');
-            self.out.extend_from_slice(text.as_bytes());
-            self.out.extend_from_slice(b"\",");
-        } else {
-            self.out.extend_from_slice(b"null,");
-        }
+        self.out.extend_from_slice(b"null,");
     }
 
-    pub fn long(&mut self, name: &str, number: i64) {
+    /// Ends the object.
+    pub fn end(self) {
+        close(self.out);
+    }
+}
+
+/// Ends an object, whose last field left a comma.
+fn close(out: &mut Vec<u8>) {
+    match out.last_mut() {
+        Some(last) if *last == b',' => *last = b'}',
+        _ => out.push(b'}'),
+    }
+}
+
+impl Fields for Json<'_> {
+    #[inline]
+    fn id(&mut self, name: &str, id: Id) {
+        self.quoted(name, &id.text());
+    }
+
+    #[inline]
+    fn text(&mut self, name: &str, text: &str) {
+        self.quoted(name, text.as_bytes());
+    }
+
+    #[inline]
+    fn long(&mut self, name: &str, number: i64) {
         self.name(name);
         integer(self.out, number);
         self.out.push(b',');
     }
 
-    pub fn time(&mut self, name: &str, milliseconds: i64) {
+    #[inline]
+    fn boolean(&mut self, name: &str, yes: bool) {
         self.name(name);
-        self.out.push(b'"');
-        self.out.extend_from_slice(&time_text(milliseconds));
-        self.out.extend_from_slice(b"\",");
+        self.out.extend_from_slice(if yes { b"true," } else { b"false," });
     }
 
-    pub fn list<T>(&mut self, name: &str, items: &[T], mut item: impl FnMut(&mut Json<'_>, &T)) {
-        self.name(name);
-        self.out.push(b'[');
-        for (index, one) in items.iter().enumerate() {
-            if index > 0 {
+    #[inline]
+    fn time(&mut self, name: &str, milliseconds: i64) {
+        self.quoted(name, &time_text(milliseconds));
+    }
+
+    #[inline]
+    fn maybe_text(&mut self, name: &str, text: Option<&str>) {
+        match text.filter(|_| !self.nulls) {
+            Some(text) => {
+                self.name(name);
+                escaped(self.out, text);
                 self.out.push(b',');
             }
-            let mut json = Json::new(self.out);
-            item(&mut json, one);
-            json.end();
+            None => self.null(name),
+        }
+    }
+
+    #[inline]
+    fn maybe_long(&mut self, name: &str, number: Option<i64>) {
+        match number.filter(|_| !self.nulls) {
+            Some(number) => self.long(name, number),
+            None => self.null(name),
+        }
+    }
+
+    #[inline]
+    fn list<T>(&mut self, name: &str, items: &[T], mut item: impl FnMut(&mut Self, &T)) {
+        self.name(name);
+        self.out.push(b'[');
+        for one in items {
+            self.out.push(b'{');
+            item(self, one);
+            close(self.out);
+            self.out.push(b',');
+        }
+        if !items.is_empty() {
+            self.out.pop();
         }
         self.out.extend_from_slice(b"],");
     }
+}
 
-    /// Ends the object.
-    pub fn end(self) {
-        match self.out.last_mut() {
-            Some(last) if *last == b',' => *last = b'}',
-            _ => self.out.push(b'}'),
-        }
+/// Appends text in quotes.
+fn escaped(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
+        // Writing into memory cannot fail.
+        let _ = serde_json::to_writer(out, text);
+    } else {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
     }
 }
 

@@ -21,20 +21,29 @@
 //! every platform makes the same bytes.
 
 // Numbers are cut to sizes that their bounds allow: digits, places in a second, parts of random words.
-#![allow(clippy::cast_possible_truncation)]
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
+mod avro;
+mod clicks;
 mod dataset;
 mod dirt;
 mod error;
+mod fields;
 mod generator;
 mod id;
 mod json;
 mod manifest;
 mod orders;
+mod people;
+mod products;
+mod queue;
 mod random;
 mod rate;
 mod recipe;
 mod rhythm;
+mod schema;
+mod sensors;
+mod skew;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -49,4 +58,5 @@ pub use manifest::WindowManifest;
 pub use rate::Rate;
 pub use recipe::{Format, Recipe};
 pub use rhythm::Rhythm;
+pub use schema::Schema;
 pub use window::{Slice, Window};

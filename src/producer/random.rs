@@ -40,6 +40,11 @@ impl Blocks {
         self.blocks::<{ 2 * BLOCK }>(number)
     }
 
+    /// The four blocks from four times that number.
+    pub fn group(&mut self, number: u64) -> &[u32; GROUP] {
+        self.blocks::<GROUP>(number)
+    }
+
     fn blocks<const WORDS: usize>(&mut self, number: u64) -> &[u32; WORDS] {
         let in_group = (GROUP / WORDS) as u64;
         self.turn_to(number / in_group);
@@ -86,6 +91,7 @@ mod tests {
             assert_eq!(*back.block(number), read[number as usize]);
         }
         assert_eq!(back.pair(7)[..16], read[14]);
+        assert_eq!(back.group(3)[48..], read[15]);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::dirt::Fates;
 use super::id::Tag;
+use super::queue::Queue;
 use super::rhythm::Pulse;
 use super::timeline::Timeline;
 use super::{Dataset, Dirt, Generator, ProducerError, Rate, Rhythm, Slice, Window, error};
@@ -31,9 +31,9 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// How many events the slice has; duplicates and malformed ones are not counted apart.
+    /// How many events the slice has, malformed ones included, the second ones of duplicates not.
     pub fn events(&self) -> u64 {
-        Generator::new(self).left()
+        Queue::new(self, &self.timeline(), |_| {}).left()
     }
 
     /// The events of the slice.
@@ -51,10 +51,6 @@ impl Recipe {
             Timeline::Flow { pulse: Pulse::new(self.rate, rhythm), tag }
         })
     }
-
-    pub(super) fn fates(&self, events: u64) -> Option<Fates> {
-        Fates::new(self.dirt, self.seed, self.dataset.name(), events)
-    }
 }
 
 /// How events are written.
@@ -63,16 +59,19 @@ pub enum Format {
     /// One JSON object.
     #[default]
     Json,
+    /// Avro's single-object encoding: C3 01, the schema's fingerprint, the fields.
+    Avro,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Json];
+    pub const ALL: [Self; 2] = [Self::Json, Self::Avro];
 
     /// Its name in arguments.
     pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
+            Self::Avro => "avro",
         }
     }
 }
