@@ -89,6 +89,11 @@ impl Tally {
         self.records += 1;
     }
 
+    /// How many ids there are, and their sum.
+    pub fn ids(&self) -> (u64, String) {
+        (self.unique_ids, data_encoding::HEXLOWER.encode(&self.ids.clone().finalize()))
+    }
+
     /// What has been sent so far.
     pub fn manifest(&self, recipe: &Recipe, units: &[&str]) -> WindowManifest {
         let named = units.iter().map(|unit| (*unit).to_owned());
@@ -105,7 +110,7 @@ impl Tally {
             amounts: named.zip(self.amounts.iter().copied()).filter(|(_, sum)| *sum != 0).collect(),
             first_offsets: BTreeMap::new(),
             last_offsets: BTreeMap::new(),
-            ids_sha256: data_encoding::HEXLOWER.encode(&self.ids.clone().finalize()),
+            ids_sha256: self.ids().1,
         }
     }
 }

@@ -59,8 +59,11 @@ impl Blocks {
         if self.group.is_none_or(|current| current + 1 != group) {
             self.chacha.set_word_pos(u128::from(group) * GROUP as u128);
         }
-        for word in &mut self.words {
-            *word = self.chacha.next_u32();
+        let mut bytes = [0; 4 * GROUP];
+        self.chacha.fill_bytes(&mut bytes);
+        let (words, _) = bytes.as_chunks::<4>();
+        for (word, bytes) in self.words.iter_mut().zip(words) {
+            *word = u32::from_le_bytes(*bytes);
         }
         self.group = Some(group);
     }

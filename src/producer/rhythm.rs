@@ -110,17 +110,22 @@ impl Pulse {
     pub fn second_of(&self, ordinal: u64) -> u64 {
         let a_week = WEEK * self.rate;
         let (weeks, rest) = (ordinal / a_week, ordinal % a_week);
-        // The last second before which no more than `rest` events happen.
-        let (mut low, mut high) = (0, WEEK);
-        while high - low > 1 {
-            let middle = low.midpoint(high);
-            if self.in_week(middle) <= rest {
-                low = middle;
-            } else {
-                high = middle;
-            }
+        // The last step, and the last second in it, before which no more than `rest` events happen.
+        let step =
+            self.before.partition_point(|weight| (self.rate * weight) >> BITS <= rest).saturating_sub(1);
+        let step = step.min(STEPS - 1);
+        let (before, after) = (self.before[step], self.before[step + 1]);
+        // In the step events come evenly: this second is the one or next to it.
+        let missing = ((rest + 1) << BITS).div_ceil(self.rate).saturating_sub(before);
+        let mut second =
+            step as u64 * STEP + (missing * STEP).div_ceil((after - before).max(1)).clamp(1, STEP) - 1;
+        while self.in_week(second) > rest {
+            second -= 1;
         }
-        weeks * WEEK + low - SINCE_MONDAY
+        while second + 1 < WEEK && self.in_week(second + 1) <= rest {
+            second += 1;
+        }
+        weeks * WEEK + second - SINCE_MONDAY
     }
 
     /// How many events happen in a week before that second of it. At most 2^20 events times 2^40 of weight.
