@@ -44,6 +44,7 @@ mod recipe;
 mod rhythm;
 mod schema;
 mod sensors;
+pub mod sink;
 mod skew;
 #[cfg(test)]
 mod tests;
