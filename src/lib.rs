@@ -28,6 +28,7 @@ pub mod helm;
 pub mod manifest;
 pub mod plan;
 pub mod producer;
+pub mod producer_cli;
 pub mod render;
 pub mod schedule;
 pub mod serve;

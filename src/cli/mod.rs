@@ -6,7 +6,7 @@ mod backfill;
 mod check;
 mod cluster;
 mod completion;
-mod paint;
+pub(crate) mod paint;
 mod plan;
 mod render;
 mod schedule;
