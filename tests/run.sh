@@ -15,6 +15,7 @@ Classes, in the order in which they run; without a name, all but the last:
   lint      formatting, commit messages, shellcheck, gofmt and go vet, clippy, docs, the floors of the house
   unit      the tests in src/, of the command line, in bootstrap/cluster, and in the documentation
   golden    rendering against what the real Helm wrote, cron against robfig/cron
+  producer  mooring-producer: files, a mock cluster with faults, a real Kafka and fifty kills
   cluster   the agent against a real Kubernetes control plane on loopback
   node      pods that really run, on nodes without Docker (Linux, root; skipped, and said so, where that cannot be had)
   demo      bootstrap/local.sh --demo, the whole story
@@ -24,7 +25,7 @@ What is built and logged is kept in ${MOORING_CACHE/#$HOME/\~} (MOORING_CACHE).
 END
 }
 
-readonly default_classes=(lint unit golden cluster node demo)
+readonly default_classes=(lint unit golden producer cluster node demo)
 readonly all_classes=("${default_classes[@]}" oracle)
 readonly logs=$MOORING_CACHE/test-logs
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$MOORING_CACHE/target} CARGO_TERM_COLOR=never
@@ -131,6 +132,14 @@ run_unit() {
 run_golden() {
     need_rust
     step 'helm, yaml and cron' cargo test --locked --test golden --test golden-yaml --test cron
+}
+
+# Kafka is fetched and started by the first test that needs it.
+run_producer() {
+    need_rust
+    step 'build the tests' cargo test --locked --test producer --no-run
+    step 'kafka for tests' tests/producer/kafka/fetch.sh
+    step 'files, faults and kills' cargo test --locked --test producer
 }
 
 # start_building: the control plane, beside what needs no cluster; its compiler gives way to ours.

@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# mooring-producer beside kafka-producer-perf-test: one broker, the same events, acks and compression, taking turns.
+#
+# Usage: tests/producer/kafka/bench.sh MOORING_PRODUCER [SECONDS_OF_WINDOW]
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=bootstrap/lib.sh
+. "$here/../../../bootstrap/lib.sh"
+
+producer=${1:?the program to measure}
+seconds=${2:-10}
+rate=100000
+codec=lz4
+rounds=3
+jars=$("$here/fetch.sh")
+
+folder=$(mktemp -d)
+clean_up() {
+    # The broker ends when its standard input does.
+    if [[ -n ${BROKER_PID:-} ]]; then
+        local input=${BROKER[1]}
+        exec {input}>&-
+        wait "$BROKER_PID" 2>/dev/null || true
+    fi
+    rm -rf -- "$folder"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+coproc BROKER { KAFKA_JAVA='-Xmx1g' exec "$here/broker.sh"; }
+read -r -t 120 servers <&"${BROKER[0]}" || fail "Kafka did not start"
+
+window() { printf '2026-03-02T10:%02d:00Z/2026-03-02T10:%02d:%02dZ' "$1" "$1" "$seconds"; }
+
+# The events of a second are the payload of the other program: the same bytes compress as well.
+"$producer" --dataset orders --window 2026-03-02T10:00:00Z/2026-03-02T10:00:01Z --rate "$rate" --fast >"$folder/events" 2>/dev/null
+bytes=$(($(wc -c <"$folder/events") / $(wc -l <"$folder/events") - 1))
+records=$("$producer" --dataset orders --window "$(window 1)" --rate "$rate" --dry-run -o json | tail -n 1 |
+    sed 's/.*"records":\([0-9]*\).*/\1/')
+
+# ours TOPIC MINUTE [ARGUMENT...]: records a second, MiB resident at most, seconds of CPU.
+ours() {
+    local topic=$1 minute=$2 pid peak=0 began ended now
+    shift 2
+    began=$(date +%s%N)
+    "$producer" --dataset orders --window "$(window "$minute")" --rate "$rate" --fast --topic "$topic" \
+        --bootstrap-servers "$servers" --set compression.codec="$codec" "$@" >/dev/null 2>"$folder/ours.log" &
+    pid=$!
+    while now=$(sed -n 's/^VmHWM: *\([0-9]*\) kB/\1/p' "/proc/$pid/status" 2>/dev/null) && [[ -n $now ]]; do
+        peak=$now
+        sleep 0.02
+    done
+    wait "$pid" || { cat "$folder/ours.log" >&2; fail "mooring-producer failed"; }
+    ended=$(date +%s%N)
+    printf '%d %d\n' "$((records * 1000000000 / (ended - began)))" "$((peak / 1024))"
+}
+
+# theirs TOPIC [PROPERTY...]: records a second by its own word, without Java's start; MiB resident at most.
+theirs() {
+    local topic=$1 pid peak=0 now
+    shift
+    java -Xms256m -Xmx256m -cp "$jars/*" org.apache.kafka.tools.ProducerPerformance --topic "$topic" --num-records "$records" \
+        --throughput -1 --payload-file "$folder/events" --producer-props bootstrap.servers="$servers" acks=all \
+        enable.idempotence=true compression.type="$codec" "$@" >"$folder/theirs.log" 2>&1 &
+    pid=$!
+    while now=$(sed -n 's/^VmHWM: *\([0-9]*\) kB/\1/p' "/proc/$pid/status" 2>/dev/null) && [[ -n $now ]]; do
+        peak=$now
+        sleep 0.02
+    done
+    wait "$pid" || { cat "$folder/theirs.log" >&2; fail "kafka-producer-perf-test failed"; }
+    printf '%d %d\n' "$(grep -o '[0-9.]* records/sec' "$folder/theirs.log" | tail -n 1 | cut -d. -f1)" "$((peak / 1024))"
+}
+
+row() { printf '%-52s %12s %10s\n' "$@"; }
+
+say "$records events of $bytes bytes, $codec, acks=all, idempotent; best of $rounds rounds"
+declare -A best=() peak=()
+note_best() {
+    local name=$1 rate memory
+    read -r rate memory
+    if ((rate > ${best[$name]:-0})); then best[$name]=$rate; fi
+    if ((memory > ${peak[$name]:-0})); then peak[$name]=$memory; fi
+}
+for ((round = 1; round <= rounds; round++)); do
+    note_best theirs < <(theirs "theirs$round")
+    note_best ours < <(ours "ours$round" "$round")
+    note_best tuned < <(theirs "tuned$round" batch.size=1000000 linger.ms=20)
+    note_best once < <(ours "once$round" "$round" --exactly-once)
+done
+row program records/s 'MiB (peak)'
+row 'kafka-producer-perf-test' "${best[theirs]}" "${peak[theirs]}"
+row 'kafka-producer-perf-test, batches as large as ours' "${best[tuned]}" "${peak[tuned]}"
+row 'mooring-producer' "${best[ours]}" "${peak[ours]}"
+row 'mooring-producer --exactly-once' "${best[once]}" "${peak[once]}"
+printf '%d.%02d times, %d.%02d times with batches alike\n' \
+    "$((best[ours] / best[theirs]))" "$((best[ours] * 100 / best[theirs] % 100))" \
+    "$((best[ours] / best[tuned]))" "$((best[ours] * 100 / best[tuned] % 100))"
