@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # mooring-producer beside kafka-producer-perf-test: one broker, the same events, acks and compression, taking turns.
 #
-# Usage: tests/producer/kafka/bench.sh MOORING_PRODUCER [SECONDS_OF_WINDOW]
+# Usage: tests/producer/kafka/bench.sh MOORING_PRODUCER [SECONDS_OF_WINDOW [ROUNDS]]
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=bootstrap/lib.sh
@@ -11,7 +11,7 @@ producer=${1:?the program to measure}
 seconds=${2:-10}
 rate=100000
 codec=lz4
-rounds=3
+rounds=${3:-3}
 jars=$("$here/fetch.sh")
 
 folder=$(mktemp -d)
@@ -45,7 +45,7 @@ ours() {
     "$producer" --dataset orders --window "$(window "$minute")" --rate "$rate" --fast --topic "$topic" \
         --bootstrap-servers "$servers" --set compression.codec="$codec" "$@" >/dev/null 2>"$folder/ours.log" &
     pid=$!
-    while now=$(sed -n 's/^VmHWM: *\([0-9]*\) kB/\1/p' "/proc/$pid/status" 2>/dev/null) && [[ -n $now ]]; do
+    while now=$(sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$pid/status" 2>/dev/null) && [[ -n $now ]]; do
         peak=$now
         sleep 0.02
     done
@@ -62,7 +62,7 @@ theirs() {
         --throughput -1 --payload-file "$folder/events" --producer-props bootstrap.servers="$servers" acks=all \
         enable.idempotence=true compression.type="$codec" "$@" >"$folder/theirs.log" 2>&1 &
     pid=$!
-    while now=$(sed -n 's/^VmHWM: *\([0-9]*\) kB/\1/p' "/proc/$pid/status" 2>/dev/null) && [[ -n $now ]]; do
+    while now=$(sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$pid/status" 2>/dev/null) && [[ -n $now ]]; do
         peak=$now
         sleep 0.02
     done
