@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::names::nearest;
-use super::problems::Problems;
-use super::{Environment, EnvironmentError, rules, schema, shape};
-use crate::helm::yaml::{self, Content, Mark, Node, YamlLimits};
+use super::{Environment, EnvironmentError, document, rules, schema};
+use crate::helm::yaml::{Node, YamlLimits};
 use crate::manifest::{EntryKind, Files, FilesError, SourceLine};
 
 /// The folder of the environments.
@@ -69,32 +68,12 @@ pub fn list(files: &dyn Files) -> Result<Vec<String>, FilesError> {
 pub fn load(files: &dyn Files, name: &str) -> Result<Loaded, Vec<EnvironmentError>> {
     let file: Arc<str> = format!("{FOLDER}/{name}/environment.yaml").into();
     let text = read(files, name, &file).map_err(|error| vec![error])?;
-    let mut problems = Problems::new(&file);
-    let Some(document) = parse(&text, &mut problems) else {
-        return Err(problems.into_errors());
-    };
-    shape::check(&document, &schema::json_schema(), &mut problems);
-    rules::check(
-        &rules::Input { files, name, folder: &format!("{FOLDER}/{name}"), text: &text },
-        &document,
-        &mut problems,
-    );
-    let errors = problems.into_errors();
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    match serde_json::from_value(document.to_json()) {
-        Ok(environment) => Ok(Loaded { environment, file, document: Arc::new(document) }),
-        Err(error) => {
-            let mut problems = Problems::new(&file);
-            problems.add(
-                document.mark,
-                error.to_string(),
-                "compare the file with the schema: mooring check --schema".to_owned(),
-            );
-            Err(problems.into_errors())
-        }
-    }
+    let (environment, document) =
+        document::read(&file, &text, &LIMITS, &schema::json_schema(), |document, problems| {
+            let folder = format!("{FOLDER}/{name}");
+            rules::check(&rules::Input { files, name, folder: &folder, text: &text }, document, problems);
+        })?;
+    Ok(Loaded { environment, file, document: Arc::new(document) })
 }
 
 fn read(files: &dyn Files, name: &str, file: &str) -> Result<String, EnvironmentError> {
@@ -121,42 +100,4 @@ fn read(files: &dyn Files, name: &str, file: &str) -> Result<String, Environment
         let line = before.split(|byte| *byte == b'\n').count();
         FilesError::Unreadable { path: file.to_owned(), reason: format!("line {line} is not UTF-8") }.into()
     })
-}
-
-/// The one document of the file.
-fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
-    let (documents, doubles) = match yaml::parse_strictly(text, &LIMITS) {
-        Ok(read) => read,
-        Err(error) => {
-            problems.add(error.mark, error.message, "correct the YAML there or just above".to_owned());
-            return None;
-        }
-    };
-    for double in doubles {
-        let what = format!(
-            "the key `{}` stands here a second time, first on line {}",
-            super::names::excerpt(&double.key.text),
-            double.first.line
-        );
-        problems.add(double.key.mark, what, "keep one of them".to_owned());
-    }
-    // An empty document after a `---` at the end is no second one.
-    let mut documents = documents.into_iter().filter(|document| document.content != Content::Null);
-    let Some(document) = documents.next() else {
-        let mark = Mark { line: 1, column: 1, offset: 0 };
-        problems.add(
-            mark,
-            "the file is empty".to_owned(),
-            "begin with `apiVersion: mooring.dev/v1alpha1`".to_owned(),
-        );
-        return None;
-    };
-    if let Some(second) = documents.next() {
-        problems.add(
-            second.mark,
-            "a second document begins here".to_owned(),
-            "give each environment a folder of its own".to_owned(),
-        );
-    }
-    Some(document)
 }

@@ -3,6 +3,7 @@
 //! The types in `spec` are the only description of the file: the JSON Schema for editors and the CRD's come from them, and
 //! a document's shape is compared with that schema. What a schema cannot say is in `rules`.
 
+mod document;
 mod error;
 mod load;
 mod names;
@@ -18,10 +19,16 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use document::read;
 pub use error::{DependencyCycle, EnvironmentError, Place};
 pub use load::{Loaded, list, load};
+pub(crate) use names::{did_you_mean, excerpt, not_a_label};
 pub use order::order;
+pub(crate) use problems::Problems;
+pub(crate) use producer_rules::inside;
+pub(crate) use rules::unique;
 pub use schema::json_schema;
+pub(crate) use schema::schema_of;
 pub use spec::{
     BackfillPolicy, Component, DATASETS, DriftPolicy, Environment, EnvironmentKind, EnvironmentSpec,
     EnvironmentVersion, IgnoreRule, Metadata, NAMESPACES, PRODUCERS, Producer, PruneGuard, Resources,

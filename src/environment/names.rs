@@ -1,7 +1,7 @@
 //! Names as Kubernetes wants them, and names that are near to others.
 
 /// What a name is not, if it is no DNS label (RFC 1123) of at most `limit` characters; and a name that would do.
-pub(super) fn not_a_label(name: &str, limit: usize) -> Option<(String, String)> {
+pub(crate) fn not_a_label(name: &str, limit: usize) -> Option<(String, String)> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.len() > limit {
         return Some((
@@ -29,7 +29,7 @@ pub(super) fn not_a_label(name: &str, limit: usize) -> Option<(String, String)> 
 }
 
 /// Text of the file for a message: in one line, and not too long.
-pub(super) fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     const LIMIT: usize = 80;
     let mut short: String = text.chars().take(LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(LIMIT).is_some() {
@@ -61,7 +61,7 @@ pub(super) fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c s
 }
 
 /// What to do about a name that is not among the candidates.
-pub(super) fn did_you_mean<'c>(
+pub(crate) fn did_you_mean<'c>(
     name: &str,
     candidates: impl IntoIterator<Item = &'c str> + Clone,
     otherwise: impl FnOnce() -> String,

@@ -6,7 +6,7 @@ use super::{EnvironmentError, Place};
 use crate::helm::yaml::Mark;
 
 /// Errors of one file, in the order of their places in the end.
-pub(super) struct Problems {
+pub(crate) struct Problems {
     file: Arc<str>,
     found: Vec<EnvironmentError>,
     more: usize,

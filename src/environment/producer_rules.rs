@@ -93,7 +93,7 @@ fn schedule(text: &str, producer: &Node, at: &str, problems: &mut Problems) {
 }
 
 /// The place of a column of the expression, where the file has it letter by letter; else where the value begins.
-fn inside(text: &str, mark: Mark, expression: &str, column: u32) -> Mark {
+pub(crate) fn inside(text: &str, mark: Mark, expression: &str, column: u32) -> Mark {
     let rest = text.get(mark.offset as usize..).unwrap_or("");
     let quote = u32::from(rest.starts_with(['"', '\'']));
     if rest[quote as usize..].starts_with(expression) {

@@ -199,7 +199,7 @@ fn ignore_rule(rule: &Node, at: &str, problems: &mut Problems) {
 }
 
 /// Names that stand twice.
-fn unique(list: Option<&Node>, what: &str, problems: &mut Problems) {
+pub(crate) fn unique(list: Option<&Node>, what: &str, problems: &mut Problems) {
     let mut seen: HashMap<&str, Mark> = HashMap::new();
     for node in items(list).filter_map(|item| item.get("name")) {
         let Some(name) = node.as_str() else { continue };

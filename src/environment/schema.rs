@@ -1,20 +1,25 @@
 //! The JSON Schema, generated from the types.
 
-use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
+use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::Environment;
 
 /// The JSON Schema of an environment's file, for editors and for [`super::load()`].
 pub fn json_schema() -> Value {
+    schema_of::<Environment>("Mooring environment")
+}
+
+/// The JSON Schema of a file that the type describes.
+pub(crate) fn schema_of<T: JsonSchema>(title: &str) -> Value {
     let settings = SchemaSettings::draft2020_12()
         .with(|settings| settings.inline_subschemas = true)
         .with_transform(NoNull);
-    let mut schema = settings.into_generator().into_root_schema_for::<Environment>().to_value();
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     if let Some(object) = schema.as_object_mut() {
-        object.insert("title".to_owned(), json!("Mooring environment"));
+        object.insert("title".to_owned(), json!(title));
     }
     schema
 }

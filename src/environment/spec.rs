@@ -14,7 +14,7 @@ pub const PRODUCERS: &str = "producers";
 pub const NAMESPACES: &str = "namespaces";
 
 /// The datasets that `mooring-producer` can make.
-pub const DATASETS: [&str; 3] = ["orders", "clicks", "sensors"];
+pub const DATASETS: [&str; 6] = ["orders", "clicks", "sensors", "customers", "products", "devices"];
 
 /// One environment: what belongs into a cluster, and how it is kept there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -45,6 +45,10 @@ impl Fields for Avro<'_> {
         self.bytes(text.as_bytes());
     }
 
+    fn words(&mut self, _: &str, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
     fn long(&mut self, _: &str, number: i64) {
         self.number(number);
     }
@@ -67,6 +71,16 @@ impl Fields for Avro<'_> {
         if self.is_there(number.is_some()) {
             self.number(number.unwrap_or_default());
         }
+    }
+
+    fn maybe_boolean(&mut self, _: &str, yes: Option<bool>) {
+        if self.is_there(yes.is_some()) {
+            self.out.push(u8::from(yes.unwrap_or_default()));
+        }
+    }
+
+    fn maybe_time(&mut self, name: &str, milliseconds: Option<i64>) {
+        self.maybe_long(name, milliseconds);
     }
 
     fn list<T>(&mut self, _: &str, items: &[T], mut item: impl FnMut(&mut Self, &T)) {

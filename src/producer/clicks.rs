@@ -139,7 +139,7 @@ impl Clicks {
                 field("is_bot", Kind::Boolean, "Whether it is no person."),
                 field("dwell_ms", Kind::Long, "How long the page was open, in milliseconds."),
             ],
-            added: field("consent", Kind::MaybeText, "What the visitor agreed to: all or necessary."),
+            added: Some(field("consent", Kind::MaybeText, "What the visitor agreed to: all or necessary.")),
         }
     }
 
@@ -268,3 +268,32 @@ impl Event for Click {
 }
 
 const _: () = assert!(BLOCK >= 10, "a session has one block");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::producer::Dirt;
+    use crate::producer::tests::{assert_fits, recipe};
+
+    #[test]
+    fn long_sessions_are_rare_by_a_power_law() {
+        let recipe = recipe("clicks", Dirt::NONE);
+        let mut clicks = Clicks::new(&recipe, &recipe.timeline());
+        // By length: 1, 2 and 3, 4 to 7...
+        let mut counts = [0; 7];
+        for (lane, stretch) in (0..64).flat_map(|lane| (0..40).map(move |stretch| (lane, stretch))) {
+            let mut place = 0;
+            // Sessions that begin late may be cut off by the stretch's end.
+            while place < STRETCH / 2 {
+                let session = clicks.session(lane, stretch * STRETCH + place);
+                assert_eq!(session.first, stretch * STRETCH + place);
+                counts[session.length.ilog2().min(6) as usize] += 1;
+                place += session.length;
+            }
+        }
+        let at_least = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0].map(|length: f64| length.powf(-1.3));
+        let mut weights = at_least;
+        (0..6).for_each(|index| weights[index] -= at_least[index + 1]);
+        assert_fits("sessions", &counts, &weights);
+    }
+}

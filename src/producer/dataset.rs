@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::clicks::Clicks;
+use super::described::{Described, Rows};
 use super::orders::Orders;
 use super::people::{CUSTOMERS, Customers};
 use super::products::{PRODUCTS, Products};
@@ -27,6 +28,8 @@ pub enum Dataset {
     Products,
     /// All devices that readings speak of.
     Devices,
+    /// One that a file describes.
+    Described(Arc<Described>),
 }
 
 impl Dataset {
@@ -36,11 +39,23 @@ impl Dataset {
 
     /// Its name.
     pub fn name(&self) -> &str {
-        self.built_in()
+        match self {
+            Self::Described(described) => described.name(),
+            built_in => built_in.built_in(),
+        }
+    }
+
+    /// What tells apart datasets of the same name.
+    pub(super) fn digest(&self) -> &str {
+        match self {
+            Self::Described(described) => described.digest(),
+            _ => "",
+        }
     }
 
     fn built_in(&self) -> &'static str {
         match self {
+            Self::Described(_) => "",
             Self::Orders => "orders",
             Self::Clicks => "clicks",
             Self::Sensors => "sensors",
@@ -54,6 +69,7 @@ impl Dataset {
     pub fn rhythm(&self) -> Rhythm {
         match self {
             Self::Orders | Self::Clicks => Rhythm::Shop,
+            Self::Described(described) => described.rhythm(),
             _ => Rhythm::Flat,
         }
     }
@@ -67,6 +83,7 @@ impl Dataset {
             Self::Customers => Customers::schema(),
             Self::Products => Products::schema(),
             Self::Devices => Devices::schema(),
+            Self::Described(described) => described.schema(),
         }
     }
 
@@ -76,8 +93,15 @@ impl Dataset {
             Self::Customers => Some(u64::from(CUSTOMERS)),
             Self::Products => Some(u64::from(PRODUCTS)),
             Self::Devices => Some(u64::from(DEVICES)),
+            Self::Described(described) => described.population(),
             _ => None,
         }
+    }
+}
+
+impl From<Described> for Dataset {
+    fn from(described: Described) -> Self {
+        Self::Described(Arc::new(described))
     }
 }
 
@@ -85,10 +109,7 @@ impl FromStr for Dataset {
     type Err = ProducerError;
 
     fn from_str(text: &str) -> Result<Self, ProducerError> {
-        let names = Self::BUILT_IN.each_ref().map(Self::built_in);
-        let name = error::one_of("dataset", text, &names, |name| name)?;
-        let found = Self::BUILT_IN.into_iter().find(|dataset| dataset.built_in() == name);
-        Ok(found.unwrap_or(Self::Orders))
+        error::one_of("dataset", text, &Self::BUILT_IN, Self::built_in)
     }
 }
 
@@ -111,17 +132,19 @@ pub(super) enum Source {
     Customers(Box<Customers>),
     Products(Box<Products>),
     Devices(Box<Devices>),
+    Described(Box<Rows>),
 }
 
 impl Source {
     pub fn new(recipe: &Recipe, timeline: &Arc<Timeline>) -> Self {
-        match recipe.dataset {
+        match &recipe.dataset {
             Dataset::Orders => Self::Orders(Box::new(Orders::new(recipe, timeline))),
             Dataset::Clicks => Self::Clicks(Box::new(Clicks::new(recipe, timeline))),
             Dataset::Sensors => Self::Sensors(Box::new(Sensors::new(recipe))),
             Dataset::Customers => Self::Customers(Box::new(Customers::new(recipe.seed))),
             Dataset::Products => Self::Products(Box::new(Products::new(recipe.seed))),
             Dataset::Devices => Self::Devices(Box::new(Devices::new(recipe.seed))),
+            Dataset::Described(described) => Self::Described(Box::new(Rows::new(described, recipe.seed))),
         }
     }
 
@@ -133,6 +156,7 @@ impl Source {
             Self::Sensors(_) => Sensors::units(),
             Self::Products(_) => vec!["EUR"],
             Self::Customers(_) | Self::Devices(_) => Vec::new(),
+            Self::Described(rows) => rows.units(),
         }
     }
 
@@ -144,6 +168,7 @@ impl Source {
             Self::Clicks(clicks) => Some(clicks.write(slot, form, record)),
             Self::Sensors(sensors) => Some(sensors.write(slot, form, record)),
             Self::Products(products) => Some((0, products.write(slot, form, record))),
+            Self::Described(rows) => rows.write(slot, form, record),
             Self::Customers(customers) => {
                 customers.write(slot, form, record);
                 None

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::random::{Blocks, below};
@@ -105,6 +106,20 @@ pub struct SchemaChange {
     pub at: i64,
     /// The share of events that have it from then on.
     pub share: Share,
+}
+
+impl FromStr for SchemaChange {
+    type Err = ProducerError;
+
+    /// `TIME`, or `TIME=SHARE` where others still write the older form.
+    fn from_str(text: &str) -> Result<Self, ProducerError> {
+        let (time, share) = match text.split_once('=') {
+            Some((time, share)) => (time, share.parse()?),
+            None => (text, Share::ALL),
+        };
+        let time: Timestamp = time.parse().map_err(|_| ProducerError::Time { text: text.to_owned() })?;
+        Ok(Self { at: time.as_second(), share })
+    }
 }
 
 /// How much of each kind of dirt there is.

@@ -1,5 +1,7 @@
 //! What can be wrong with a recipe.
 
+use crate::environment::{did_you_mean, excerpt};
+
 /// Why no events can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProducerError {
@@ -54,7 +56,9 @@ pub enum ProducerError {
         remedy: String,
     },
     /// Not a point in time.
-    #[error("`{text}` is no point in time: write it as in 2026-03-01T00:00:00Z")]
+    #[error(
+        "`{text}` is no time of a change: write it as in 2026-03-01T00:00:00Z, or 2026-03-01T00:00:00Z=50% for half of the events"
+    )]
     Time {
         /// What was given.
         text: String,
@@ -62,19 +66,16 @@ pub enum ProducerError {
 }
 
 /// The thing of that name, or what to write instead.
-pub(super) fn one_of<T: Copy>(
+pub(super) fn one_of<T: Clone>(
     what: &'static str,
     name: &str,
     all: &[T],
-    name_of: impl Fn(T) -> &'static str,
+    name_of: impl Fn(&T) -> &'static str,
 ) -> Result<T, ProducerError> {
-    let names = || all.iter().map(|one| name_of(*one));
-    all.iter().copied().find(|one| name_of(*one) == name).ok_or_else(|| {
-        let near = names().filter(|known| strsim::damerau_levenshtein(known, name) <= 1 + known.len() / 4);
-        let remedy = near.min_by_key(|known| strsim::damerau_levenshtein(known, name)).map_or_else(
-            || format!("known are {}", names().collect::<Vec<_>>().join(", ")),
-            |near| format!("did you mean `{near}`?"),
-        );
-        ProducerError::Unknown { what, name: name.chars().take(80).collect(), remedy }
+    all.iter().find(|one| name_of(one) == name).cloned().ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(name_of).collect();
+        let known = || format!("known are {}", names.join(", "));
+        let remedy = did_you_mean(name, names.iter().copied(), known);
+        ProducerError::Unknown { what, name: excerpt(name), remedy }
     })
 }

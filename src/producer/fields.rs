@@ -12,6 +12,8 @@ pub(super) trait Fields {
     fn id(&mut self, name: &str, id: Id);
     /// Text that needs no escapes in JSON.
     fn text(&mut self, name: &str, text: &str);
+    /// Any text.
+    fn words(&mut self, name: &str, text: &str);
     fn long(&mut self, name: &str, number: i64);
     fn boolean(&mut self, name: &str, yes: bool);
     /// Milliseconds since 1970.
@@ -19,6 +21,8 @@ pub(super) trait Fields {
     /// Any text, or none.
     fn maybe_text(&mut self, name: &str, text: Option<&str>);
     fn maybe_long(&mut self, name: &str, number: Option<i64>);
+    fn maybe_boolean(&mut self, name: &str, yes: Option<bool>);
+    fn maybe_time(&mut self, name: &str, milliseconds: Option<i64>);
     fn list<T>(&mut self, name: &str, items: &[T], item: impl FnMut(&mut Self, &T));
 }
 

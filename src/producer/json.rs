@@ -63,6 +63,13 @@ impl Fields for Json<'_> {
     }
 
     #[inline]
+    fn words(&mut self, name: &str, text: &str) {
+        self.name(name);
+        escaped(self.out, text);
+        self.out.push(b',');
+    }
+
+    #[inline]
     fn long(&mut self, name: &str, number: i64) {
         self.name(name);
         integer(self.out, number);
@@ -83,11 +90,7 @@ impl Fields for Json<'_> {
     #[inline]
     fn maybe_text(&mut self, name: &str, text: Option<&str>) {
         match text.filter(|_| !self.nulls) {
-            Some(text) => {
-                self.name(name);
-                escaped(self.out, text);
-                self.out.push(b',');
-            }
+            Some(text) => self.words(name, text),
             None => self.null(name),
         }
     }
@@ -96,6 +99,22 @@ impl Fields for Json<'_> {
     fn maybe_long(&mut self, name: &str, number: Option<i64>) {
         match number.filter(|_| !self.nulls) {
             Some(number) => self.long(name, number),
+            None => self.null(name),
+        }
+    }
+
+    #[inline]
+    fn maybe_boolean(&mut self, name: &str, yes: Option<bool>) {
+        match yes.filter(|_| !self.nulls) {
+            Some(yes) => self.boolean(name, yes),
+            None => self.null(name),
+        }
+    }
+
+    #[inline]
+    fn maybe_time(&mut self, name: &str, milliseconds: Option<i64>) {
+        match milliseconds.filter(|_| !self.nulls) {
+            Some(milliseconds) => self.time(name, milliseconds),
             None => self.null(name),
         }
     }

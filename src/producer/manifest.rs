@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::dirt::{DirtClass, Fate};
 use super::id::Id;
-use super::{Rate, Recipe, Slice, Window};
+use super::{Format, Rate, Recipe, Rhythm, Slice, Window};
 
 /// What a window, or a slice of it, holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,10 @@ pub struct WindowManifest {
     pub seed: u64,
     /// The rate.
     pub rate: Rate,
+    /// The rhythm.
+    pub rhythm: Rhythm,
+    /// How events are written.
+    pub format: Format,
     /// The window.
     pub window: Window,
     /// The slice of it.
@@ -101,6 +105,8 @@ impl Tally {
             dataset: recipe.dataset.name().to_owned(),
             seed: recipe.seed,
             rate: recipe.rate,
+            rhythm: recipe.rhythm(),
+            format: recipe.format,
             window: recipe.window,
             slice: recipe.slice,
             records: self.records,

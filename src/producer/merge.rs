@@ -91,6 +91,8 @@ impl Recipe {
             ("dataset", self.dataset.name().to_owned(), manifest.dataset.clone()),
             ("seed", self.seed.to_string(), manifest.seed.to_string()),
             ("rate", self.rate.to_string(), manifest.rate.to_string()),
+            ("rhythm", self.rhythm().name().to_owned(), manifest.rhythm.name().to_owned()),
+            ("format", self.format.name().to_owned(), manifest.format.name().to_owned()),
             ("window", self.window.to_string(), manifest.window.to_string()),
             ("number of slices", of.to_string(), slice.of().to_string()),
         ];

@@ -26,6 +26,7 @@
 mod avro;
 mod clicks;
 mod dataset;
+mod described;
 mod dirt;
 mod error;
 mod fields;
@@ -52,6 +53,7 @@ mod timeline;
 mod window;
 
 pub use dataset::Dataset;
+pub use described::Described;
 pub use dirt::{Dirt, DirtClass, SchemaChange, Share};
 pub use error::ProducerError;
 pub use generator::{Generator, Record};

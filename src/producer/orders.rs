@@ -152,11 +152,11 @@ impl Orders {
                     "What was ordered.",
                 ),
             ],
-            added: field(
+            added: Some(field(
                 "campaign",
                 Kind::MaybeText,
                 "The campaign that brought the order: newsletter, search, social or friends.",
-            ),
+            )),
         }
     }
 
@@ -169,7 +169,7 @@ impl Orders {
     }
 
     /// Of which order an event tells, and how manieth of its events it is, from 0.
-    fn subject(&self, ordinal: u64) -> (u64, usize) {
+    pub(super) fn subject(&self, ordinal: u64) -> (u64, usize) {
         let (turn, version) = (ordinal / VERSIONS, (ordinal % VERSIONS) as usize);
         let Some(bits) = version.checked_sub(1).map(|index| self.spans[index]) else {
             return (turn, 0);

@@ -117,7 +117,7 @@ impl Customers {
                 field("tier", Kind::Text, "basic, silver, gold or platinum."),
                 field("registered_at", Kind::Time, "When the customer registered: before all orders."),
             ],
-            added: field("language", Kind::MaybeText, "The language that the customer reads."),
+            added: Some(field("language", Kind::MaybeText, "The language that the customer reads.")),
         }
     }
 

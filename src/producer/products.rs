@@ -94,7 +94,7 @@ impl Products {
                 field("price_minor", Kind::Long, "The price in euro cents."),
                 field("introduced_at", Kind::Time, "Since when it is sold: before all orders."),
             ],
-            added: field("weight_grams", Kind::MaybeLong, "What it weighs."),
+            added: Some(field("weight_grams", Kind::MaybeLong, "What it weighs.")),
         }
     }
 

@@ -56,7 +56,7 @@ impl Queue {
         let part = recipe.slice.part(events);
         let mut queue = Self {
             timeline: Arc::clone(timeline),
-            fates: Fates::new(recipe.dirt, recipe.seed, recipe.dataset.name(), events),
+            fates: Fates::new(recipe.dirt(), recipe.seed, recipe.dataset.name(), events),
             walk: Walk::new(Arc::clone(timeline), ordinals.start + part.start),
             first: ordinals.start,
             index: part.start,

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::id::Tag;
 use super::queue::Queue;
 use super::rhythm::Pulse;
@@ -41,20 +43,34 @@ impl Recipe {
         Generator::new(self)
     }
 
+    /// How events spread over the week.
+    pub fn rhythm(&self) -> Rhythm {
+        self.rhythm.unwrap_or(self.dataset.rhythm())
+    }
+
+    /// Its dirt, as far as the dataset can have it.
+    pub(super) fn dirt(&self) -> Dirt {
+        let changes = self.dataset.schema().changes();
+        Dirt { schema_change: self.dirt.schema_change.filter(|_| changes), ..self.dirt }
+    }
+
     pub(super) fn timeline(&self) -> Arc<Timeline> {
-        let (name, seed) = (self.dataset.name(), self.seed.to_string());
+        let (name, digest, seed) = (self.dataset.name(), self.dataset.digest(), self.seed.to_string());
         Arc::new(if let Some(population) = self.dataset.population() {
-            Timeline::Census { window: self.window, population, tag: Tag::new(&[name, &seed]) }
+            // Windows that overlap list the same things at the same times.
+            let tag = Tag::new(&[name, digest, &seed, &self.window.to_string()]);
+            Timeline::Census { window: self.window, population, tag }
         } else {
-            let rhythm = self.rhythm.unwrap_or(self.dataset.rhythm());
-            let tag = Tag::new(&[name, &seed, &self.rate.to_string(), rhythm.name()]);
+            let rhythm = self.rhythm();
+            let tag = Tag::new(&[name, digest, &seed, &self.rate.to_string(), rhythm.name()]);
             Timeline::Flow { pulse: Pulse::new(self.rate, rhythm), tag }
         })
     }
 }
 
 /// How events are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// One JSON object.
     #[default]
@@ -80,6 +96,6 @@ impl FromStr for Format {
     type Err = ProducerError;
 
     fn from_str(text: &str) -> Result<Self, ProducerError> {
-        error::one_of("format", text, &Self::ALL, Self::name)
+        error::one_of("format", text, &Self::ALL, |format| format.name())
     }
 }

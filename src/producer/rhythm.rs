@@ -2,12 +2,17 @@
 
 use std::str::FromStr;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::{ProducerError, Rate, error};
 
 /// How events spread over the week, in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Rhythm {
     /// The same at all times.
+    #[default]
     Flat,
     /// A shop: quiet nights, most on evenings, Sunday the best day.
     Shop,
@@ -54,7 +59,7 @@ impl FromStr for Rhythm {
     type Err = ProducerError;
 
     fn from_str(text: &str) -> Result<Self, ProducerError> {
-        error::one_of("rhythm", text, &Self::ALL, Self::name)
+        error::one_of("rhythm", text, &Self::ALL, |rhythm| rhythm.name())
     }
 }
 

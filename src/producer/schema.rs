@@ -12,8 +12,8 @@ pub struct Schema {
     pub(super) name: String,
     pub(super) doc: Cow<'static, str>,
     pub(super) fields: Vec<Field>,
-    /// The field that a change of the schema adds.
-    pub(super) added: Field,
+    /// The field that a change of the schema adds, if it can change.
+    pub(super) added: Option<Field>,
 }
 
 /// A field of an event.
@@ -34,6 +34,8 @@ pub(super) enum Kind {
     Time,
     MaybeText,
     MaybeLong,
+    MaybeBoolean,
+    MaybeTime,
     List(Vec<Field>),
 }
 
@@ -68,8 +70,13 @@ impl Schema {
         fingerprint(&canonical_record(&format!("{NAMESPACE}.{}", self.avro_name()), self.all(changed)))
     }
 
+    /// Whether there is a newer form, with one field more.
+    pub fn changes(&self) -> bool {
+        self.added.is_some()
+    }
+
     fn all(&self, changed: bool) -> impl Iterator<Item = &Field> {
-        self.fields.iter().chain(changed.then_some(&self.added))
+        self.fields.iter().chain(self.added.as_ref().filter(|_| changed))
     }
 
     /// Avro's names have no hyphens.
@@ -111,6 +118,8 @@ fn object<'f>(fields: impl Iterator<Item = &'f Field>) -> Map<String, Value> {
             Kind::Time => json!({ "type": "string", "format": "date-time" }),
             Kind::MaybeText => json!({ "type": ["string", "null"] }),
             Kind::MaybeLong => json!({ "type": ["integer", "null"] }),
+            Kind::MaybeBoolean => json!({ "type": ["boolean", "null"] }),
+            Kind::MaybeTime => json!({ "type": ["string", "null"], "format": "date-time" }),
             Kind::List(fields) => json!({ "type": "array", "items": object(fields.iter()) }),
         };
         schema["description"] = json!(field.doc);
@@ -134,6 +143,8 @@ fn avro_field(field: &Field) -> Value {
         Kind::Time => json!({ "type": "long", "logicalType": "timestamp-millis" }),
         Kind::MaybeText => json!(["null", "string"]),
         Kind::MaybeLong => json!(["null", "long"]),
+        Kind::MaybeBoolean => json!(["null", "boolean"]),
+        Kind::MaybeTime => json!(["null", { "type": "long", "logicalType": "timestamp-millis" }]),
         Kind::List(fields) => json!({
             "type": "array",
             "items": {
@@ -145,7 +156,7 @@ fn avro_field(field: &Field) -> Value {
         }),
     };
     let mut schema = json!({ "name": field.name, "type": kind, "doc": field.doc });
-    if matches!(field.kind, Kind::MaybeText | Kind::MaybeLong) {
+    if matches!(field.kind, Kind::MaybeText | Kind::MaybeLong | Kind::MaybeBoolean | Kind::MaybeTime) {
         schema["default"] = Value::Null;
     }
     schema
@@ -164,7 +175,8 @@ fn canonical_record<'f>(name: &str, fields: impl Iterator<Item = &'f Field>) -> 
                 Kind::Long | Kind::Time => "\"long\"".to_owned(),
                 Kind::Boolean => "\"boolean\"".to_owned(),
                 Kind::MaybeText => "[\"null\",\"string\"]".to_owned(),
-                Kind::MaybeLong => "[\"null\",\"long\"]".to_owned(),
+                Kind::MaybeLong | Kind::MaybeTime => "[\"null\",\"long\"]".to_owned(),
+                Kind::MaybeBoolean => "[\"null\",\"boolean\"]".to_owned(),
                 Kind::List(fields) => {
                     let item = canonical_record(&format!("{NAMESPACE}.{}", item_name(field)), fields.iter());
                     format!("{{\"type\":\"array\",\"items\":{item}}}")

@@ -204,7 +204,7 @@ impl Sensors {
                 field("quality", Kind::MaybeText, "good, or suspect for a spike."),
                 field("site", Kind::MaybeText, "Where the device is."),
             ],
-            added: field("battery_percent", Kind::MaybeLong, "How full the battery is."),
+            added: Some(field("battery_percent", Kind::MaybeLong, "How full the battery is.")),
         }
     }
 
@@ -294,7 +294,7 @@ impl Devices {
                 field("site", Kind::MaybeText, "Where it is."),
                 field("installed_at", Kind::Time, "Since when it is there: before all readings."),
             ],
-            added: field("firmware", Kind::MaybeText, "The version of its program."),
+            added: Some(field("firmware", Kind::MaybeText, "The version of its program.")),
         }
     }
 

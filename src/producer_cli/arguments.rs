@@ -1,14 +1,17 @@
 //! The arguments, and what they mean together.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use clap::{Args, Parser, ValueEnum};
 
 use crate::producer::sink::{KafkaOptions, Settings, parts};
-use crate::producer::{Dataset, Dirt, Format, Rate, Recipe, Rhythm, SchemaChange, Share, Slice, Window};
+use crate::producer::{
+    Dataset, Described, Dirt, Format, Rate, Recipe, Rhythm, SchemaChange, Share, Slice, Window,
+};
 use crate::schedule::{self, Schedule};
 use crate::telemetry::LogFormat;
 
@@ -39,8 +42,9 @@ Exit codes: 0 delivered in full, or in already; 3 not all delivered (how much an
 #[derive(Debug, Parser)]
 #[command(name = "mooring-producer", version, after_help = EXAMPLES, max_term_width = 120)]
 pub(super) struct Arguments {
-    /// What is made: orders, clicks, sensors, or what they speak of: customers, products, devices.
-    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    /// What is made: orders, clicks, sensors, what they speak of (customers, products, devices), or a YAML file that
+    /// describes a dataset.
+    #[arg(long, value_name = "NAME|FILE", value_parser = dataset, help_heading = "Data")]
     pub dataset: Dataset,
     /// The window to fill, in RFC 3339.
     #[arg(long, value_name = "START/END", help_heading = "Data")]
@@ -117,18 +121,27 @@ pub(super) struct DirtArguments {
     #[arg(long, value_name = "SHARE", default_value = "0")]
     nulls: Share,
     /// A field is added at this time; with =SHARE, some events only have it.
-    #[arg(long, value_name = "TIME[=SHARE]", value_parser = schema_change)]
+    #[arg(long, value_name = "TIME[=SHARE]", value_parser = str::parse::<SchemaChange>)]
     schema_change: Option<SchemaChange>,
 }
 
-fn schema_change(text: &str) -> anyhow::Result<SchemaChange> {
-    let (time, share) = match text.split_once('=') {
-        Some((time, share)) => (time, share.parse()?),
-        None => (text, Share::ALL),
-    };
-    let wrong = || format!("`{time}` is no point in time: write it as in 2026-03-01T00:00:00Z");
-    let time: jiff::Timestamp = time.parse().with_context(wrong)?;
-    Ok(SchemaChange { at: time.as_second(), share })
+/// A description is no longer than this.
+const DESCRIPTION_BYTES: u64 = 1 << 20;
+
+/// A dataset by its name, or by the file that describes it.
+fn dataset(text: &str) -> anyhow::Result<Dataset> {
+    let path = Path::new(text);
+    if !path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        return Ok(text.parse()?);
+    }
+    let size = std::fs::metadata(path).with_context(|| format!("cannot read {text}"))?.len();
+    ensure!(size <= DESCRIPTION_BYTES, "{text} has over 1 MiB: it should describe one dataset");
+    let description = std::fs::read_to_string(path).with_context(|| format!("cannot read {text}"))?;
+    let described = Described::parse(text, &description).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow!("{}", lines.join("\n"))
+    })?;
+    Ok(Dataset::Described(Arc::new(described)))
 }
 
 impl DirtArguments {

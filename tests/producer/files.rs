@@ -177,3 +177,23 @@ fn a_run_that_is_asked_to_stop_leaves_no_half_of_a_file() {
     assert!(words.contains("asked to stop") && words.contains("was not written"), "{words}");
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
 }
+
+#[test]
+fn a_dataset_of_one_s_own_is_made_from_its_description() {
+    let page = include_str!("../../docs/datasets.md");
+    let text = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shipments.yaml");
+    std::fs::write(&file, text).unwrap();
+    let dataset = file.to_str().unwrap();
+    let made = run(&["--dataset", dataset, "--window", WINDOW, "--rate", "50", "--fast", "--malformed", "0"]);
+    assert!(made.status.success(), "{}", err(&made));
+    let events: Vec<serde_json::Value> =
+        out(&made).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(!events.is_empty() && events.iter().all(|event| event["parcel_id"].is_u64()));
+
+    std::fs::write(&file, text.replace("rhythm: office", "rhythm: ofice")).unwrap();
+    let wrong = run(&["--dataset", dataset, "--window", WINDOW, "--dry-run"]);
+    assert_eq!(wrong.status.code(), Some(4));
+    assert!(err(&wrong).contains("shipments.yaml:8:11") && err(&wrong).contains("did you mean `office`?"));
+}

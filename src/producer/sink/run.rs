@@ -123,12 +123,19 @@ fn in_otherwise(of: u32) -> SinkError {
 
 /// Whether the manifest is of the same data.
 fn same(recipe: &Recipe, manifest: &WindowManifest) -> Result<(), SinkError> {
-    if manifest.rate == recipe.rate || recipe.dataset.population().is_some() {
-        Ok(())
-    } else {
-        let what = format!("with --rate {} and not {}", manifest.rate, recipe.rate);
-        Err(SinkError::InOtherwise { what })
+    let otherwise = |what: String| Err(SinkError::InOtherwise { what });
+    if manifest.format != recipe.format {
+        return otherwise(format!(
+            "with --format {} and not {}",
+            manifest.format.name(),
+            recipe.format.name()
+        ));
     }
+    // What is listed comes once a window, whatever the rate.
+    if manifest.rate != recipe.rate && recipe.dataset.population().is_none() {
+        return otherwise(format!("with --rate {} and not {}", manifest.rate, recipe.rate));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
