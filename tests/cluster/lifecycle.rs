@@ -131,6 +131,34 @@ fn an_agent_takes_over_from_one_that_was_killed_elsewhere() {
 }
 
 #[test]
+fn a_leader_that_was_stopped_writes_nothing_when_it_goes_on() {
+    let mut scene = Scene::with(&all("1"));
+    let first = scene.agent().clone();
+    // The audit log tells the two apart.
+    scene.plane.kubeconfig_of(&format!("successor-of-{}", scene.name), &scene.folder().join("kubeconfig"));
+    let second = scene.start_with("other-state", &["--no-listen"]);
+    scene.wait_until("the second waits", || second.said("waits: "));
+    first.signal("STOP");
+    scene.push(&[("app/all.yaml", &all("2"))]);
+    scene.settles();
+    let writes = || {
+        let requests = scene.requests();
+        requests.iter().filter(|request| request.is_write() && !request.is_of_the_lease()).count()
+    };
+    let before = writes();
+    // The first wakes up to a revision and to a drift that it would have dealt with.
+    scene.push(&[("app/all.yaml", &all("3"))]);
+    scene.settles();
+    scene.disturb("one", "a");
+    first.signal("CONT");
+    scene.wait_until("the first ends", || !first.is_running());
+    assert!(first.text().contains("the lease is lost"), "{}", first.text());
+    assert_eq!(writes(), before);
+    assert!(second.is_running());
+    assert_eq!(scene.datum("one", "a").as_deref(), Some("3"));
+}
+
+#[test]
 fn a_save_in_a_working_folder_is_applied_and_no_commit_is_needed() {
     let mut scene = Scene::new();
     let folder = scene.folder().join("work");
