@@ -134,6 +134,32 @@ data:
 }
 
 #[test]
+fn a_dataset_of_one_s_own_goes_with_its_producer() {
+    let folder = repository();
+    let page = include_str!("../docs/datasets.md");
+    let description = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let file = "environments/local/environment.yaml";
+    let environment = std::fs::read_to_string(folder.path().join(file)).unwrap();
+    let producer = "  producers:\n    - {name: parcels, schedule: '@hourly', dataset: shipments, topic: t, eventsPerSecond: 5}\n";
+    put(folder.path(), file, &format!("{}\n{producer}", environment.trim_end()));
+    let refused = mooring(folder.path(), &["check"]);
+    assert!(
+        err(&refused).contains("describe it in environments/local/datasets/shipments.yaml"),
+        "{}",
+        err(&refused)
+    );
+
+    put(folder.path(), "environments/local/datasets/shipments.yaml", description);
+    let rendered = out(&mooring(folder.path(), &["render", "local", "producers"]));
+    assert!(rendered.contains("name: parcels-dataset") && rendered.contains("kind: Dataset"), "{rendered}");
+    assert!(rendered.contains("/etc/mooring/datasets/shipments.yaml"), "{rendered}");
+
+    put(folder.path(), "environments/local/datasets/shipments.yaml", &description.replace("office", "ofice"));
+    let wrong = mooring(folder.path(), &["check"]);
+    assert!(err(&wrong).contains("environments/local/datasets/shipments.yaml:8:11"), "{}", err(&wrong));
+}
+
+#[test]
 fn render_in_json_names_environment_revision_and_objects() {
     let folder = repository();
     let output = mooring(folder.path(), &["render", "local", "dashboards", "-o", "json"]);

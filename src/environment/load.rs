@@ -34,6 +34,11 @@ impl Loaded {
         format!("{}/{name}", self.folder())
     }
 
+    /// The path from the root of the repository of the file that describes a dataset.
+    pub fn dataset_path(&self, name: &str) -> String {
+        dataset_path(self.folder(), name)
+    }
+
     /// The line of what lies under a JSON Pointer, or of the nearest thing around it.
     pub fn line_of(&self, pointer: &str) -> SourceLine {
         let names: Vec<String> =
@@ -47,6 +52,11 @@ impl Loaded {
     pub fn set_of(&self, component: usize) -> Option<&Node> {
         self.document.find(&["spec", "components", &component.to_string(), "set"])
     }
+}
+
+/// The file that describes a dataset for the environment with this folder.
+pub(super) fn dataset_path(folder: &str, name: &str) -> String {
+    format!("{folder}/datasets/{name}.yaml")
 }
 
 /// The names of the environments in the repository, in order.

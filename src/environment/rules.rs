@@ -4,10 +4,11 @@
 
 use std::collections::HashMap;
 
+use super::load::dataset_path;
 use super::names::{did_you_mean, excerpt, not_a_label};
 use super::order;
 use super::problems::Problems;
-use super::spec::{NAMESPACES, PRODUCERS};
+use super::spec::{DATASETS, NAMESPACES, PRODUCERS};
 use super::{paths, producer_rules};
 use crate::helm::yaml::{Content, Mark, Node};
 use crate::manifest::{EntryKind, Files, PathPattern};
@@ -45,11 +46,27 @@ pub(super) fn check(input: &Input<'_>, document: &Node, problems: &mut Problems)
         let at = format!("spec.producers[{index}]");
         label(producer.get("name"), &format!("{at}.name"), producer_rules::CRON_JOB_NAME, problems);
         label(producer.get("namespace"), &format!("{at}.namespace"), LABEL, problems);
+        dataset(input, producer, &at, problems);
         producer_rules::check(input.text, producer, &at, problems);
     }
     for (index, rule) in items(spec.get("ignore")).enumerate() {
         ignore_rule(rule, &format!("spec.ignore[{index}]"), problems);
     }
+}
+
+/// A dataset is one that `mooring-producer` has, or one that a file describes.
+fn dataset(input: &Input<'_>, producer: &Node, at: &str, problems: &mut Problems) {
+    let Some(node) = producer.get("dataset") else { return };
+    let Some(name) = node.as_str().filter(|name| !name.is_empty() && !name.contains('/')) else { return };
+    let path = dataset_path(input.folder, name);
+    if DATASETS.contains(&name) || input.files.entry(&path).is_ok_and(|entry| entry.is_some()) {
+        return;
+    }
+    let listed = input.files.list(&format!("{}/datasets", input.folder)).unwrap_or_default();
+    let described = listed.iter().filter_map(|entry| entry.path.rsplit('/').next()?.strip_suffix(".yaml"));
+    let remedy =
+        did_you_mean(name, DATASETS.into_iter().chain(described), || format!("describe it in {path}"));
+    problems.add(node.mark, format!("{at}.dataset is `{}`", excerpt(name)), remedy);
 }
 
 fn components(input: &Input<'_>, spec: &Node, problems: &mut Problems) {

@@ -190,8 +190,9 @@ pub struct Producer {
     #[serde(default = "utc")]
     #[schemars(length(min = 1, max = 64))]
     pub time_zone: String,
-    /// What it makes.
-    #[schemars(extend("enum" = DATASETS))]
+    /// What it makes: orders, clicks, sensors, customers, products, devices, or what the file of this name describes in the
+    /// folder `datasets` of the environment's own.
+    #[schemars(length(min = 1, max = 63), extend("pattern" = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub dataset: String,
     /// The Kafka topic that it writes to.
     #[schemars(length(min = 1, max = 249), extend("pattern" = "^[a-zA-Z0-9._-]+$"))]
@@ -239,6 +240,11 @@ pub struct Producer {
 }
 
 impl Producer {
+    /// Whether what it makes is described in the repository.
+    pub fn has_described_dataset(&self) -> bool {
+        !DATASETS.contains(&self.dataset.as_str())
+    }
+
     fn default_starting_deadline() -> u32 {
         300
     }

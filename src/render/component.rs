@@ -14,11 +14,14 @@ use super::{
     CacheKey, Component, DesiredObject, DesiredSet, NAMESPACES, RenderContext, RenderedComponent, chart,
     plain, random,
 };
-use crate::environment::PRODUCERS;
+use crate::environment::{PRODUCERS, Producer};
 use crate::manifest::{COMPONENT, Digest, FieldPath, Manifest, ManifestSource, PART_OF, apply_set_id};
+use crate::producer::Described;
 
 /// A component may have this many objects.
 const OBJECTS: usize = 20_000;
+/// The description of a dataset may be this long: a ConfigMap holds it.
+const DESCRIPTION_BYTES: usize = 256 << 10;
 /// Components are rendered on this many threads.
 const THREADS: usize = 2;
 
@@ -186,27 +189,43 @@ fn label(value: &mut Value, set: &str, component: &str) {
     metadata["labels"][COMPONENT] = json!(component);
 }
 
-/// The CronJobs of the producers.
+/// The CronJobs of the producers, and the descriptions of datasets that their pods read.
 pub(super) fn producers(context: &RenderContext<'_>) -> Rendering {
     let environment = &context.environment.environment;
     let name: Arc<str> = PRODUCERS.into();
-    let documents = environment
-        .spec
-        .producers
-        .iter()
-        .enumerate()
-        .map(|(index, producer)| {
-            let line = context.environment.line_of(&format!("/spec/producers/{index}"));
-            let source = ManifestSource {
-                component: name.clone(),
-                file: line.file,
-                document: u32::try_from(index).unwrap_or(u32::MAX),
-                line: line.line,
-            };
-            (crate::schedule::cron_job(producer, environment), source)
-        })
-        .collect();
+    let mut documents = Vec::new();
+    for (index, producer) in environment.spec.producers.iter().enumerate() {
+        let line = context.environment.line_of(&format!("/spec/producers/{index}"));
+        let document = u32::try_from(index).unwrap_or(u32::MAX);
+        let source = |file: Arc<str>, line| ManifestSource { component: name.clone(), file, document, line };
+        if producer.has_described_dataset() {
+            let path = context.environment.dataset_path(&producer.dataset);
+            let text = description(context, producer, &path).map_err(Arc::new)?;
+            let config_map = crate::schedule::dataset_config_map(producer, environment, &text);
+            documents.push((config_map, source(path.into(), 1)));
+        }
+        documents.push((crate::schedule::cron_job(producer, environment), source(line.file, line.line)));
+    }
     finish(context, &name, documents, &HashMap::new(), Vec::new()).map(Arc::new).map_err(Arc::new)
+}
+
+/// The description of a producer's dataset, checked before any pod reads it.
+fn description(context: &RenderContext<'_>, producer: &Producer, path: &str) -> Result<String, RenderError> {
+    let wrong = |reason: String| RenderError::Producer { producer: producer.name.clone(), reason };
+    let content = context.files.read(path)?;
+    if content.len() > DESCRIPTION_BYTES {
+        return Err(wrong(format!("{path} has {} bytes; {DESCRIPTION_BYTES} are the limit", content.len())));
+    }
+    let text = String::from_utf8(content.to_vec()).map_err(|_| wrong(format!("{path} is not UTF-8")))?;
+    let described = Described::parse(path, &text).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        wrong(lines.join("\n"))
+    })?;
+    if described.name() != producer.dataset {
+        let (found, wanted) = (described.name(), &producer.dataset);
+        return Err(wrong(format!("{path} describes `{found}`; call it `{wanted}`, or rename the file")));
+    }
+    Ok(text)
 }
 
 /// The namespaces that the environment speaks of and that no component brings itself.

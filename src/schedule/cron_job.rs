@@ -10,6 +10,9 @@ pub const PRODUCER_IMAGE: &str = concat!("ghcr.io/mooring-dev/mooring-producer:"
 /// The label that holds a producer's name, on its `CronJob`, Jobs and pods.
 pub const PRODUCER_LABEL: &str = "mooring.dev/producer";
 
+/// Where descriptions of datasets lie in a producer's container.
+const DESCRIPTIONS: &str = "/etc/mooring/datasets";
+
 /// The exit code by which `mooring-producer` says that its arguments are wrong: trying again would not help.
 const BAD_ARGUMENTS: i32 = 4;
 
@@ -18,12 +21,7 @@ const BAD_ARGUMENTS: i32 = 4;
 /// The window that a run fills follows from the minute in its Job's name, which the pod learns by a label of its own
 /// (`batch.kubernetes.io/job-name`): a late start and a second try make the same events.
 pub fn cron_job(producer: &Producer, environment: &Environment) -> Value {
-    let labels = json!({
-        "app.kubernetes.io/name": "mooring-producer",
-        "app.kubernetes.io/instance": producer.name,
-        "app.kubernetes.io/part-of": environment.metadata.name,
-        PRODUCER_LABEL: producer.name,
-    });
+    let labels = labels(producer, environment);
     let namespace = producer.namespace.as_deref().unwrap_or(&environment.spec.namespace);
     json!({
         "apiVersion": "batch/v1",
@@ -64,7 +62,11 @@ pub fn cron_job(producer: &Producer, environment: &Environment) -> Value {
 fn pod(producer: &Producer) -> Value {
     let mut args = vec![
         "--dataset".to_owned(),
-        producer.dataset.clone(),
+        if producer.has_described_dataset() {
+            format!("{DESCRIPTIONS}/{}.yaml", producer.dataset)
+        } else {
+            producer.dataset.clone()
+        },
         "--seed".to_owned(),
         producer.seed.to_string(),
         "--rate".to_owned(),
@@ -83,7 +85,12 @@ fn pod(producer: &Producer) -> Value {
         || json!({ "requests": { "cpu": "100m", "memory": "64Mi" }, "limits": { "memory": "128Mi" } }),
         |resources| json!({ "requests": resources.requests, "limits": resources.limits }),
     );
-    json!({
+    let (mut mounts, mut volumes) = (Vec::new(), Vec::new());
+    if producer.has_described_dataset() {
+        mounts.push(json!({ "name": "dataset", "mountPath": DESCRIPTIONS, "readOnly": true }));
+        volumes.push(json!({ "name": "dataset", "configMap": { "name": dataset_name(producer) } }));
+    }
+    let mut pod = json!({
         "restartPolicy": "Never",
         "automountServiceAccountToken": false,
         "enableServiceLinks": false,
@@ -108,6 +115,39 @@ fn pod(producer: &Producer) -> Value {
                 "capabilities": { "drop": ["ALL"] },
             },
         }],
+    });
+    // Empty lists would be told from none by the API server's bookkeeping.
+    if !volumes.is_empty() {
+        pod["containers"][0]["volumeMounts"] = json!(mounts);
+        pod["volumes"] = json!(volumes);
+    }
+    pod
+}
+
+fn dataset_name(producer: &Producer) -> String {
+    format!("{}-dataset", producer.name)
+}
+
+/// The ConfigMap that takes a dataset's description to the producer's pods.
+pub fn dataset_config_map(producer: &Producer, environment: &Environment, description: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": dataset_name(producer),
+            "namespace": producer.namespace.as_deref().unwrap_or(&environment.spec.namespace),
+            "labels": labels(producer, environment),
+        },
+        "data": { format!("{}.yaml", producer.dataset): description },
+    })
+}
+
+fn labels(producer: &Producer, environment: &Environment) -> Value {
+    json!({
+        "app.kubernetes.io/name": "mooring-producer",
+        "app.kubernetes.io/instance": producer.name,
+        "app.kubernetes.io/part-of": environment.metadata.name,
+        PRODUCER_LABEL: producer.name,
     })
 }
 
@@ -164,6 +204,19 @@ mod tests {
                 "0.01"
             ])
         );
+    }
+
+    #[test]
+    fn a_described_dataset_comes_as_a_file() {
+        let mut environment = environment();
+        environment.spec.producers[0].dataset = "shipments".to_owned();
+        let producer = &environment.spec.producers[0];
+        let pod = &cron_job(producer, &environment)["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+        assert_eq!(pod["containers"][0]["args"][1], "/etc/mooring/datasets/shipments.yaml");
+        assert_eq!(pod["containers"][0]["volumeMounts"][0]["mountPath"], "/etc/mooring/datasets");
+        let config_map = dataset_config_map(producer, &environment, "kind: Dataset");
+        assert_eq!(pod["volumes"][0]["configMap"]["name"], config_map["metadata"]["name"]);
+        assert_eq!(config_map["data"], json!({ "shipments.yaml": "kind: Dataset" }));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use backfill::{BACKFILL_LABEL, BackfillError, MOST_WINDOWS, RunState, RunWindow, backfill_job, windows};
-pub use cron_job::{PRODUCER_IMAGE, PRODUCER_LABEL, cron_job};
+pub use cron_job::{PRODUCER_IMAGE, PRODUCER_LABEL, cron_job, dataset_config_map};
 pub use missed::{
     CronJobFacts, JobFacts, MOST_MISSED, MissedCause, MissedRun, Outcome, due_minute, job_name, missed_runs,
 };
