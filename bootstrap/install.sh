@@ -4,6 +4,8 @@ set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=bootstrap/lib.sh
 . "$here/lib.sh"
+# shellcheck source=bootstrap/lib/localgit.sh
+. "$here/lib/localgit.sh"
 me=bootstrap/install.sh
 
 usage() {
@@ -12,11 +14,17 @@ Mooring in a cluster that you have. Run again, it upgrades.
 
 Usage:
   $me --context NAME --repo URL [options]     install or upgrade, and wait until the first revision is applied
+  $me --context NAME --local-git [options]    the same with a git remote of its own, in the cluster
   $me --context NAME --uninstall [options]    take it out again; what it applied stays
 
 Options:
   --context NAME         the cluster, by its context in your kubeconfig; no other is touched
   --repo URL             the git remote that holds environments/ and components/
+  --local-git            instead: a git remote in the cluster, which begins with this checkout's environments/ and
+                         components/; agent and remote become components of the environment, upgraded by a push
+  --from DIR             for --local-git: begin with DIR's environments/ and components/
+  --git-image NAME:TAG   for --local-git: another image of the remote
+  --new-token            for --local-git: change the remote's token
   --branch NAME          the branch to follow (default: main)
   --environment NAME     which of environments/ to keep (default: local)
   --namespace NAME       where the agent runs (default: mooring-system)
@@ -36,6 +44,7 @@ Credentials for the remote, never echoed and never on a command line; asked for 
   webhook MOORING_WEBHOOK_SECRET
 
 Examples:
+  $me --context minikube --local-git
   $me --context minikube --repo https://git.example.org/lakehouse.git
   $me --context prod --repo ssh://git@git.example.org/lakehouse.git --ssh-key ~/.ssh/deploy --known-hosts hosts \\
       --profile namespaced --namespaces lakehouse
@@ -47,10 +56,13 @@ END
 parse() {
     repo='' branch=main environment=local namespace=mooring-system profile=cluster namespaces='' image='' timeout=300
     dry_run='' export_to='' uninstall='' token_file='' ssh_key='' known_hosts='' context='' values=()
+    local_git='' from=$CHECKOUT git_image='' new_token='' pushed='' arguments=()
     while (($#)); do
         case $1 in
             --dry-run) dry_run=yes ;;
             --uninstall) uninstall=yes ;;
+            --local-git) local_git=yes ;;
+            --new-token) new_token=yes ;;
             -h | --help | help)
                 usage
                 exit
@@ -65,7 +77,9 @@ parse() {
         shift
     done
     [[ -n $context || -n $export_to ]] || fail "which cluster? name it: --context NAME" "Contexts that you have: kubectl config get-contexts -o name"
-    [[ -n $repo || -n $uninstall ]] || fail "which git remote? name it: --repo URL"
+    [[ -n $repo || -n $local_git || -n $uninstall ]] || fail "which git remote? name it: --repo URL, or --local-git for one in the cluster"
+    [[ -z $repo || -z $local_git ]] || fail "--repo and --local-git exclude each other"
+    [[ -n $local_git || -z $new_token$git_image && $from == "$CHECKOUT" ]] || fail "--from, --git-image and --new-token belong to --local-git"
     [[ $profile != namespaced || -n $namespaces ]] || fail "--profile namespaced needs --namespaces: those that the environment names"
     [[ $timeout =~ ^[0-9]+$ ]] || fail "--timeout $timeout: a number of seconds"
 }
@@ -84,6 +98,11 @@ parse_option() {
             ;;
         --namespaces) namespaces=$2 ;;
         --image) image=$2 ;;
+        --git-image) git_image=$2 ;;
+        --from)
+            [[ -d $2/environments ]] || fail "--from $2: there is no folder $2/environments"
+            from=$(cd -- "$2" && pwd)
+            ;;
         --set) values+=("$2") ;;
         --timeout) timeout=$2 ;;
         --export) export_to=$2 ;;
@@ -101,7 +120,6 @@ readable() { [[ -r $1 ]] || fail "$2 $1: there is no such file, or it may not be
 
 # collect_credentials: into files of a folder that only we can read, as the agent's Secret has them.
 collect_credentials() {
-    credentials=$work/credentials
     mkdir -p "$credentials"
     case $repo in
         ssh://* | *@*:*)
@@ -138,22 +156,48 @@ collect_credentials() {
 
 has_files() { [[ -d $1 && -n $(ls -A "$1") ]]; }
 
-# render: the chart, with what the options say.
-render() {
-    local arguments=(--set-string "repo=$repo" --set-string "branch=$branch" --set-string "environment=$environment" --set-string "rbac.profile=$profile") value
+# chart_arguments: adds what the options say to arguments.
+chart_arguments() {
+    local value
+    arguments+=(--set-string "repo=$repo" --set-string "branch=$branch" --set-string "environment=$environment" --set-string "rbac.profile=$profile")
     if [[ -n $namespaces ]]; then arguments+=(--set "rbac.namespaces={$namespaces}"); fi
-    if [[ -n $image ]]; then
-        [[ ${image##*/} == *:* ]] || fail "--image $image: a tag is missing, as in name:1.0"
-        arguments+=(--set-string "image.repository=${image%:*}" --set-string "image.tag=${image##*:}")
-    fi
+    if [[ -n $image ]]; then image_arguments --image "$image" arguments; fi
     if has_files "$work/credentials"; then arguments+=(--set-string git.secret=mooring-git); fi
     if has_files "$work/webhook"; then arguments+=(--set-string webhook.secret=mooring-webhook); fi
     for value in "${values[@]}"; do arguments+=(--set "$value"); done
-    "$MOORING_BIN" template mooring "$CHECKOUT/components/mooring" --namespace "$namespace" "${arguments[@]}" ||
+}
+
+# image_arguments OPTION NAME:TAG ARRAY: adds the values that name an image.
+image_arguments() {
+    local -n add_to=$3
+    [[ ${2##*/} == *:* ]] || fail "$1 $2: a tag is missing, as in name:1.0"
+    add_to+=(--set-string "image.repository=${2%:*}" --set-string "image.tag=${2##*:}")
+}
+
+# values_of ARGUMENT...: the values that arguments of 'template' set, as a file of values says them.
+values_of() {
+    local chart=$work/values-of
+    mkdir -p "$chart/templates"
+    printf 'apiVersion: v2\nname: values\nversion: 0.1.0\n' >"$chart/Chart.yaml"
+    printf '{{ toYaml .Values }}\n' >"$chart/templates/values.yaml"
+    # Without the two lines that say where a document comes from.
+    "$MOORING_BIN" template values "$chart" "$@" | sed '1,2d'
+}
+
+# render: the chart, with those values.
+render() {
+    "$MOORING_BIN" template mooring "$CHECKOUT/components/mooring" --namespace "$namespace" -f "$work/mooring.yaml" ||
         fail "the chart does not render" "The reason is above."
 }
 
-# namespaces_of: the agent's namespace as a manifest; those of the environment must be there for its rights.
+# apply_manifests: those on standard input.
+apply_manifests() {
+    kube apply --server-side --force-conflicts --field-manager=mooring-install -f - >"$work/applied" ||
+        fail "not everything could be applied" "The reasons are above. Your own rights must cover what the agent gets."
+    note "$(wc -l <"$work/applied") objects"
+}
+
+# namespace_manifest NAME LEVEL: with the level of pod security that is enforced in it.
 namespace_manifest() {
     cat <<END
 apiVersion: v1
@@ -165,7 +209,7 @@ metadata:
 END
 }
 
-# all_manifests: namespaces first.
+# all_manifests: namespaces first; those of the environment must be there for the agent's rights.
 all_manifests() {
     local one names=()
     namespace_manifest "$namespace" restricted
@@ -173,6 +217,7 @@ all_manifests() {
     for one in "${names[@]}"; do
         printf -- '---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: %s\n' "$one"
     done
+    if [[ -n $local_git ]]; then render_git; fi
     cat "$work/chart.yaml"
 }
 
@@ -184,43 +229,56 @@ apply_secret() {
     note "Secret $1"
 }
 
+# condition FIELD: of the Environment's Ready.
+condition() {
+    kube get environments.mooring.dev "$environment" --ignore-not-found \
+        -o "jsonpath={range .status.conditions[?(@.type==\"Ready\")]}{.$1}{end}" 2>/dev/null || true
+}
+
+# is_ready: the Environment, at what was pushed if we pushed something.
+is_ready() {
+    [[ $(condition status) == True ]] || return 1
+    [[ -z $pushed || $(kube get environments.mooring.dev "$environment" -o 'jsonpath={.status.revision}') == "$pushed" ]]
+}
+
 # wait_until_ready: the agent's pods, then the Environment; what is waited for is told.
 wait_until_ready() {
-    local began=$SECONDS ready message told=-15
-    while ((SECONDS - began < timeout)); do
-        ready=$(kube get environments.mooring.dev "$environment" --ignore-not-found \
-            -o 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status}{end}')
-        if [[ $ready == True ]]; then
-            say_progress
-            say "the environment $environment is ready after $((SECONDS - began)) s"
-            return
-        fi
+    local began=$SECONDS message told=-15
+    until is_ready; do
+        ((SECONDS - began < timeout)) || agent_failed "the environment $environment is not ready"
         if [[ -t 2 ]] || ((SECONDS - began - told >= 15)); then
             told=$((SECONDS - began))
-            message=$(kube get environments.mooring.dev "$environment" --ignore-not-found \
-                -o 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.message}{end}')
+            message=$(condition message)
             say_progress "waiting for the first revision: $told s${message:+, $message}"
         fi
         sleep 1
     done
     say_progress
+    # All replicas are of this version, and ready.
+    kube --namespace "$namespace" rollout status deployment/mooring --timeout "$((timeout - (SECONDS - began) + 1))s" >/dev/null ||
+        agent_failed "not all of the agent's pods are ready"
+    say "the environment $environment is ready after $((SECONDS - began)) s"
+}
+
+# agent_failed WHAT
+agent_failed() {
+    say_progress
+    note "$(condition message)"
     kube --namespace "$namespace" get pods -l app.kubernetes.io/instance=mooring >&2 || true
-    fail "the environment $environment is not ready after $timeout s" \
+    fail "$1 after $timeout s" \
         "What the agent says: kubectl --context $context -n $namespace logs -l app.kubernetes.io/instance=mooring --tail 50" \
         "What is not ready:   kubectl --context $context get environments -o wide" \
         "It goes on by itself; nothing has to be installed again."
 }
 
 install() {
-    collect_credentials
+    credentials=$work/credentials
+    if [[ -n $local_git ]]; then start_local_git; else collect_credentials; fi
+    chart_arguments
+    values_of "${arguments[@]}" >"$work/mooring.yaml"
     render >"$work/chart.yaml"
     if [[ -n $export_to ]]; then
-        mkdir -p "$export_to"
-        all_manifests >"$export_to/mooring.yaml"
-        say "written: $export_to/mooring.yaml"
-        if has_files "$work/credentials"; then
-            note "the Secret mooring-git in $namespace is yours to make, with the keys: $(cd "$work/credentials" && echo *)"
-        fi
+        export_manifests
         return
     fi
     if [[ -n $dry_run ]]; then
@@ -228,10 +286,9 @@ install() {
         return
     fi
     say "installing into $context"
-    all_manifests | kube apply --server-side --force-conflicts --field-manager=mooring-install -f - >"$work/applied" ||
-        fail "not everything could be applied" "The reasons are above. Your own rights must cover what the agent gets."
-    note "$(wc -l <"$work/applied") objects"
-    apply_secret mooring-git "$work/credentials"
+    if [[ -n $local_git ]]; then push_start; fi
+    if [[ -z $local_git ]] || ! keeps_itself; then all_manifests | apply_manifests; fi
+    if [[ -z $local_git ]]; then apply_secret mooring-git "$credentials"; fi
     apply_secret mooring-webhook "$work/webhook"
     wait_until_ready
     cat <<END
@@ -244,6 +301,19 @@ ${bold}Mooring keeps $environment as git says.${plain}
   upgrade  run this script again, or put components/mooring into the environment: then a push does it
   remove   $me --context $context --uninstall
 END
+    if [[ -n $local_git ]]; then show_local_git; fi
+}
+
+# export_manifests: what would be applied, as a file of the user's.
+export_manifests() {
+    mkdir -p "$export_to"
+    all_manifests >"$export_to/mooring.yaml"
+    say "written: $export_to/mooring.yaml"
+    if [[ -n $local_git ]]; then
+        note "the Secret mooring-git in $namespace is yours to make, with the keys: token username users"
+    elif has_files "$credentials"; then
+        note "the Secret mooring-git in $namespace is yours to make, with the keys: $(cd "$credentials" && echo *)"
+    fi
 }
 
 # remove: everything of the agent and nothing of what it applied.
@@ -254,7 +324,14 @@ remove() {
         note "the namespace $namespace, the ClusterRole and its binding, the Environment $environment, its definition if no other is left"
         return
     fi
-    kube delete namespace "$namespace" --ignore-not-found --wait=true >/dev/null
+    if [[ -n $(kube --namespace "$namespace" get statefulset git --ignore-not-found -o name) ]]; then
+        # Its volume is the only copy of what was pushed.
+        kube --namespace "$namespace" delete -l app.kubernetes.io/name=mooring,app.kubernetes.io/instance=mooring --ignore-not-found \
+            deployment,service,serviceaccount,poddisruptionbudget,networkpolicy,role,rolebinding,configmap >/dev/null
+        note "the git remote stays, with what was pushed to it; kubectl --context $context delete namespace $namespace deletes it"
+    else
+        kube delete namespace "$namespace" --ignore-not-found --wait=true >/dev/null
+    fi
     kube delete clusterrole,clusterrolebinding "mooring-$namespace" --ignore-not-found >/dev/null
     kube delete role,rolebinding --all-namespaces -l app.kubernetes.io/name=mooring,app.kubernetes.io/component=agent \
         --field-selector "metadata.name=mooring-$namespace-environment" --ignore-not-found >/dev/null
@@ -273,7 +350,8 @@ remove() {
 parse "$@"
 umask 077
 work=$(mktemp -d)
-trap 'rm -rf -- "$work"' EXIT
+trap 'end_local_git; rm -rf -- "$work"' EXIT
+trap 'exit 130' INT TERM HUP
 if [[ -z $export_to ]]; then
     command -v kubectl >/dev/null || fail "kubectl is needed and not installed" "https://kubernetes.io/docs/tasks/tools"
     kubectl config get-contexts "$context" >/dev/null 2>&1 ||

@@ -5,7 +5,7 @@
 #   progress.sh       long work told about while it goes on
 #   process.sh        background processes by pid, checked to be ours before anything is done to them
 #   prerequisites.sh  tools that must be there, installed where that can be done without asking
-#   build.sh          the cluster's binaries and the agent, built once into the cache
+#   build.sh          the cluster's binaries and our programs, built once into the cache
 #   node.sh           what real nodes need: ensure_node, load_images
 #   cluster.sh        the control plane: start_cluster, stop_cluster, run_kubectl
 #   remote.sh         the git remote that the agent reads: start_remote

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds mooring-cluster, kwok and kubectl once for each content of this folder, and prints the folder
 # of the cache that holds them. With KUBEBUILDER_ASSETS set only a launcher of those binaries is built.
-# With --node it is the other half: mooring-node (kubelet, kube-proxy), and the images that every node needs.
+# With --node it is the other half: mooring-node (kubelet, kube-proxy), and the images that every node needs; with
+# --launcher mooring-cluster alone, without a control plane in it.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=bootstrap/lib.sh
@@ -19,7 +20,7 @@ if [[ ${1:-} == --node ]]; then
     packages=(./node ./node/dns ./node/pause)
     kind=node
     flags+=(-gcflags=all=-dwarf=false)
-elif [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
+elif [[ ${1:-} == --launcher || -n ${KUBEBUILDER_ASSETS:-} ]]; then
     packages=(.)
     kind=launcher
     flags+=(-tags=launcher)
@@ -115,7 +116,7 @@ fi
 if [[ ! -d $target ]]; then
     case $kind in
         cluster) say "building Kubernetes $kubernetes into the cache" ;;
-        launcher) say "building the launcher of $KUBEBUILDER_ASSETS" ;;
+        launcher) say "building mooring-cluster without a control plane" ;;
         node) say "building kubelet, kube-proxy and CoreDNS into the cache" ;;
     esac
     began=$SECONDS

@@ -16,19 +16,26 @@ ensure_agent() {
         [[ -x $MOORING_BIN ]] || fail "MOORING_BIN is not an executable file: $MOORING_BIN"
         return
     fi
+    ensure_program mooring
+    MOORING_BIN=$PROGRAM
+}
+
+# ensure_program NAME: sets PROGRAM to a program of this checkout, in a release build.
+ensure_program() {
     need_rust
     local target=$MOORING_CACHE/target log=$MOORING_CACHE/cargo.log
     mkdir -p "$MOORING_CACHE"
     : >"$log"
     # Every time: cargo knows in a moment whether something changed.
-    with_progress 'building the agent (some minutes the first time)' 0 "$log" cargo_build "$target" || {
+    with_progress "building $1 (some minutes the first time)" 0 "$log" cargo_build "$target" "$1" || {
         grep -v '^ *\(Compiling\|Downloaded\|Downloading\)' "$log" | tail -n 40 >&2
-        fail "the agent does not build" "The whole output: $log"
+        fail "$1 does not build" "The whole output: $log"
     }
-    MOORING_BIN=$target/release/mooring
+    # shellcheck disable=SC2034 # the images' recipes use it
+    PROGRAM=$target/release/$1
 }
 
-# cargo_build TARGET_FOLDER
+# cargo_build TARGET_FOLDER PROGRAM
 cargo_build() (
-    cd "$CHECKOUT" && CARGO_TARGET_DIR=$1 CARGO_TERM_COLOR=never exec cargo build --release --locked --bin mooring
+    cd "$CHECKOUT" && CARGO_TARGET_DIR=$1 CARGO_TERM_COLOR=never exec cargo build --release --locked --bin "$2"
 )

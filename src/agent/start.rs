@@ -180,6 +180,7 @@ async fn wait_for_lease(
     health: &Health,
     cancel: &CancellationToken,
 ) -> Result<bool, AgentError> {
+    let mut told = String::new();
     loop {
         match leadership.borrow_and_update().clone() {
             Leadership::Held => {
@@ -191,7 +192,10 @@ async fn wait_for_lease(
                     return Err(AgentError::Kept { holder });
                 }
                 health.set_standing_by(holder.clone());
-                tracing::info!(topic = "lease", "waits: {holder} keeps {}", options.environment);
+                if holder != told {
+                    tracing::info!(topic = "lease", "waits: {holder} keeps {}", options.environment);
+                    told = holder;
+                }
             }
             Leadership::Waiting(_) => {}
         }

@@ -34,6 +34,9 @@ pub struct SourceArgs {
     /// A file that holds the token for https; else MOORING_GIT_TOKEN is used.
     #[arg(long, value_name = "FILE")]
     git_token_file: Option<PathBuf>,
+    /// Send the token over plain http too: for a remote inside the cluster, where nobody else reads the network.
+    #[arg(long, env = "MOORING_GIT_TOKEN_OVER_HTTP")]
+    git_token_over_http: bool,
     /// The private key for ssh.
     #[arg(long, value_name = "FILE", env = "MOORING_SSH_KEY")]
     ssh_key: Option<PathBuf>,
@@ -67,6 +70,7 @@ impl SourceArgs {
                 (None, None) => None,
             },
             token: token.or_else(from_environment).or_else(|| mounted("token").map(SecretFrom::File)),
+            token_over_http: self.git_token_over_http,
             ssh_key: self.ssh_key.clone().or_else(|| mounted("ssh-key")),
             known_hosts: self.known_hosts.clone().or_else(|| mounted("known_hosts")),
             ..Credentials::default()

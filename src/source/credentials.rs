@@ -88,6 +88,8 @@ pub struct Credentials {
     pub token: Option<SecretFrom>,
     /// The private key's file for ssh; without it, a running ssh agent is asked.
     pub ssh_key: Option<PathBuf>,
+    /// Whether the token may be sent over plain http to another machine, where everyone on the way can read it.
+    pub token_over_http: bool,
     /// The passphrase of the private key.
     pub ssh_passphrase: Option<SecretFrom>,
     /// The file of known ssh hosts; `known_hosts` in the state folder if not given.
@@ -108,9 +110,11 @@ impl Credentials {
                     Some(token) => Some(token.resolve(remote)?),
                     None => remote.password.clone(),
                 };
-                if token.is_some() && remote.transport == (Transport::Http { loopback: false }) {
+                let in_the_clear = remote.transport == (Transport::Http { loopback: false });
+                if token.is_some() && in_the_clear && !self.token_over_http {
                     return Err(wrong(
-                        "a token is not sent over http, where everyone on the way can read it: use https",
+                        "a token is not sent over http, where everyone on the way can read it: use https, or permit it \
+                         with --git-token-over-http for a remote inside the cluster",
                     ));
                 }
                 token.map_or(Proof::None, Proof::Token)
@@ -206,6 +210,8 @@ mod tests {
         assert!(credentials.login(&address("http://127.0.0.1:8080/x")).is_ok());
         let error = credentials.login(&address("http://git.example.com/x")).err().unwrap();
         assert!(error.to_string().contains("use https"), "{error}");
+        let permitted = Credentials { token_over_http: true, ..credentials };
+        assert!(permitted.login(&address("http://git.example.com/x")).is_ok());
     }
 
     #[test]

@@ -4,13 +4,6 @@
 #
 #   tests/node/run.sh [TEST...]
 set -euo pipefail
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-work=$(mktemp -d)
-export MOORING_STATE=$work/local
-# shellcheck source=bootstrap/lib.sh
-. "$here/../../bootstrap/lib.sh"
-unset KUBEBUILDER_ASSETS
-
 # The order matters: the last ones end the cluster.
 readonly all=(
     a_pod_runs_and_its_log_can_be_read
@@ -32,41 +25,8 @@ readonly all=(
     a_kill_in_the_middle_of_starting_leaves_nothing
     what_a_machine_lacks_is_named_with_its_cure
 )
-
-skip_all() {
-    warn "SKIPPED, all ${#all[@]} tests of a real node: $1"
-    printf 'test result: ok. 0 passed; 0 failed; %d skipped\n' "${#all[@]}"
-    exit 0
-}
-
-cluster() { "$CLUSTER_BIN/mooring-cluster" "$@"; }
-up() { cluster up --dir "$1" --detach "${NODE_FLAGS[@]}" "${@:2}" >/dev/null; }
-kube() { "$CLUSTER_BIN/kubectl" --kubeconfig "$work/first/kubeconfig" --request-timeout=60s "$@"; }
-
-# eventually SECONDS COMMAND...: until it succeeds.
-eventually() {
-    local deadline=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        ((SECONDS < deadline)) || return 1
-        sleep 0.2
-    done
-}
-
-# pack_image: a shell and its tools from Debian's busybox, the root file system of every pod here.
-pack_image() {
-    local files=$work/busybox name
-    mkdir -p "$files/bin" "$files/tmp" "$work/deb"
-    chmod 1777 "$files/tmp"
-    chmod 755 "$work" "$work/deb" # apt fetches as a user of its own
-    (cd "$work/deb" && apt-get download -q busybox-static) || return
-    dpkg-deb -x "$work"/deb/busybox-static_*.deb "$work/deb" || return
-    cp "$work/deb/bin/busybox" "$files/bin/"
-    for name in $("$files/bin/busybox" --list); do
-        [[ $name == busybox ]] || ln -s busybox "$files/bin/$name"
-    done
-    cluster image --out "$work/busybox.tar" --name mooring.local/busybox:1 --root "$files" --cmd sh
-}
+# shellcheck source=tests/node/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 a_pod_runs_and_its_log_can_be_read() {
     kube apply -f "$here/pods.yaml" &&
@@ -144,21 +104,6 @@ memory_over_the_limit_is_killed() {
 a_failing_probe_restarts_the_container() {
     kube apply -f "$here/ailing.yaml" &&
         kube wait --for=jsonpath='{.status.containerStatuses[0].restartCount}'=1 pod/ailing --timeout=60s
-}
-
-# node_pid NODE: of its first process.
-node_pid() { cluster status --dir "$work/first" --json | grep -o "\"name\":\"$1\",\"pid\":[0-9]*" | grep -o '[0-9]*$'; }
-
-# service_pids NODE SUBCOMMAND: of mooring-node's in the node's PID namespace.
-service_pids() {
-    local namespace process
-    namespace=$(readlink "/proc/$(node_pid "$1")/ns/pid")
-    for process in /proc/[0-9]*; do
-        if [[ $(readlink "$process/ns/pid" 2>/dev/null) == "$namespace" ]] &&
-            tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -q "mooring-node $2 "; then
-            printf '%s\n' "${process#/proc/}"
-        fi
-    done
 }
 
 another_kubelet() {
@@ -264,50 +209,7 @@ what_a_machine_lacks_is_named_with_its_cure() {
         leaves_nothing "$work/lacking"
 }
 
-clean_up() {
-    local state
-    for state in first second killed lacking; do
-        if [[ -n ${CLUSTER_BIN:-} && -d $work/$state ]]; then cluster down --dir "$work/$state" >/dev/null 2>&1 || true; fi
-    done
-    rm -rf -- "$work" "/tmp/mooring-nobody-$$"
-}
-trap clean_up EXIT
-trap 'exit 130' INT TERM HUP
-
-[[ $(uname -s) == Linux ]] || skip_all "this is $(uname -s), not Linux"
-((EUID == 0)) || skip_all 'no root'
-command -v apt-get >/dev/null || skip_all 'no apt-get, for containerd and busybox'
-unshare --mount --net --pid --fork true 2>/dev/null || skip_all 'this machine permits no namespaces'
-
-ensure_cluster_binaries
-ensure_node 2
-pack_image >"$work/log" 2>&1 || {
-    cat "$work/log" >&2
-    fail "failed to make the image of busybox"
-}
+start_nodes
 # For a user who may not look into root's cache.
 cp "$CLUSTER_BIN/mooring-cluster" "$work/cluster"
-say "starting two nodes"
-up "$work/first"
-cluster load --dir "$work/first" "$work/busybox.tar" 2>>"$work/log"
-
-passed=0 failed=0
-tests=("$@")
-((${#tests[@]})) || tests=("${all[@]}")
-for test in "${tests[@]}"; do
-    began=$SECONDS
-    # In a condition 'set -e' is asleep for all that is called: the tests join their steps with &&.
-    if "$test" >"$work/log" 2>&1; then
-        passed=$((passed + 1))
-        printf 'ok      %s (%d s)\n' "$test" $((SECONDS - began))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED  %s (%d s)\n' "$test" $((SECONDS - began))
-        tail -n 30 "$work/log" | sed 's/^/        /'
-        kube get nodes,pods -A -o wide 2>&1 | tail -n 20 | sed 's/^/        /' || true
-    fi
-done
-verdict=ok
-if ((failed > 0)); then verdict=FAILED; fi
-printf 'test result: %s. %d passed; %d failed\n' "$verdict" "$passed" "$failed"
-((failed == 0))
+run_tests "$@"

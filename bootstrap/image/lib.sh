@@ -1,0 +1,130 @@
+# shellcheck shell=bash disable=SC2154 # recipes set what is used here
+# An image without an engine: layers of Debian packages and of files, packed by 'mooring-cluster image'.
+#
+# A recipe (NAME/recipe.sh) sets:
+#   repository   the image's name, without a tag
+#   packages     Debian packages; what they depend on comes along
+#   left_out     those of the packages that nothing in the image needs
+#   options      flags of 'mooring-cluster image': the entry point, the user...
+#   files        a function that fills the folder $1 with all else, and may use what follows
+
+images_cache=$MOORING_CACHE/image
+
+# release: the version of this checkout.
+release() { sed -n 's/^version = "\(.*\)"$/\1/p' "$CHECKOUT/Cargo.toml" | head -n 1; }
+
+# pack NAME REFERENCE: sets archive to the path of an archive of the image.
+pack() {
+    local name=$1 reference=$2 inputs debian staging launcher
+    need_go
+    staging=$images_cache/.packing.$$ # build.sh takes it out, however it ends
+    rm -rf "$staging"
+    mkdir -p "$staging/files"
+    files "$staging/files"
+    debian_root
+    launcher=$("$BOOTSTRAP/cluster/build.sh" --launcher) || exit 1
+    inputs=$({
+        printf '%s\n' "$reference" "$debian" "${options[@]}"
+        cd "$staging/files" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum
+        find . -type l -printf '%p %l\n' | LC_ALL=C sort
+        sha256sum <"$launcher/mooring-cluster"
+    } | sha256sum | cut -c 1-16)
+    archive=$images_cache/$name-$inputs.tar
+    if [[ ! -e $archive ]]; then
+        "$launcher/mooring-cluster" image --out "$archive" --name "$reference" --root "$debian" --root "$staging/files" "${options[@]}" ||
+            fail "failed to pack $reference"
+        say "packed $reference: $(($(stat -c %s "$archive") / 1000000)) MB"
+        # Nobody who used an archive within the last week misses it.
+        find "$images_cache" -maxdepth 1 -name "$name-*.tar" -mtime +7 -delete
+    fi
+    touch "$archive"
+}
+
+# own_apt ARGUMENT...: apt as if nothing were installed, with folders of our own: no root, and nothing of the system's changes.
+own_apt() {
+    local folder=$images_cache/apt
+    mkdir -p "$folder"/{archives,lists,empty}/partial
+    : >"$folder/status"
+    apt-get -qq -o Dir::State="$folder" -o Dir::State::status="$folder/status" -o Dir::State::lists="$folder/lists" \
+        -o Dir::Cache::archives="$folder/archives" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
+        -o Debug::NoLocking=1 -o APT::Install-Recommends=0 -o APT::Sandbox::User= -o APT::Keep-Downloaded-Packages=1 "$@"
+}
+
+# debian_root: sets debian to a folder with the packages' files, unpacked once for each set of versions.
+debian_root() {
+    local wanted log=$images_cache/apt.log staging name file
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+        fail "without a container engine an image is made of Debian packages, and this is neither Debian nor Ubuntu" \
+            "Install docker or podman."
+    fi
+    : >"$log"
+    # Lists of a day ago may name packages that are gone.
+    if [[ -z $(find "$images_cache/apt/lists" -maxdepth 1 -name '*_Packages*' -mtime -1 2>/dev/null) ]]; then
+        say "asking for Debian's packages"
+        own_apt update >>"$log" 2>&1 || apt_failed "failed to ask for Debian's packages"
+    fi
+    # Lines of 'URI' FILE SIZE HASH, of those that the folder of fetched ones lacks: of all, for an empty one.
+    wanted=$(own_apt -o Dir::Cache::archives="$images_cache/apt/empty" --print-uris install "${packages[@]}" 2>>"$log") || apt_failed "failed to find ${packages[*]}"
+    wanted=$(awk '{ print $2, $4 }' <<<"$wanted" | LC_ALL=C sort)
+    for name in "${left_out[@]}"; do wanted=$(grep -v "^${name}_" <<<"$wanted"); done
+    debian=$images_cache/debian/$({ printf '%s\n' "$wanted" && declare -f unpack_debian; } | sha256sum | cut -c 1-16)
+    [[ ! -d $debian ]] || return 0
+    mkdir -p "$images_cache/debian"
+    say "fetching $(wc -l <<<"$wanted") Debian packages"
+    own_apt --download-only -y install "${packages[@]}" >>"$log" 2>&1 || apt_failed "failed to fetch ${packages[*]}"
+    staging=$(mktemp -d "$images_cache/debian/.unpacking.XXXXXX")
+    while read -r file _; do unpack_debian "$images_cache/apt/archives/$file" "$staging"; done <<<"$wanted"
+    settle_debian "$staging"
+    mv -T "$staging" "$debian"
+}
+
+apt_failed() {
+    tail -n 5 "$images_cache/apt.log" >&2
+    fail "$1" "The whole output: $images_cache/apt.log" "They come from the system's package sources: does 'apt-get update' work?"
+}
+
+# unpack_debian PACKAGE FOLDER: its files, without what only people read.
+unpack_debian() {
+    dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink --no-same-owner --no-same-permissions \
+        --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/info/*' --exclude='./usr/share/lintian/*' \
+        --exclude='./usr/share/locale/*' --exclude='./usr/lib/*/gconv/*' --exclude='./lib/systemd/*'
+}
+
+# settle_debian FOLDER: what the packages' scripts would do that an image needs.
+settle_debian() {
+    local folder
+    # Programs and libraries of both places in one, as every Debian has them.
+    for folder in bin sbin lib lib64; do
+        mkdir -p "$1/usr/$folder"
+        if [[ -d $1/$folder && ! -L $1/$folder ]]; then
+            cp -a "$1/$folder/." "$1/usr/$folder/"
+            rm -rf "${1:?}/$folder"
+        fi
+        ln -sfn "usr/$folder" "$1/$folder"
+    done
+    mkdir -p "$1"/{etc,tmp,var/tmp,home/nonroot,proc,sys,dev,run}
+    chmod 1777 "$1/tmp" "$1/var/tmp"
+    if [[ -d $1/usr/share/ca-certificates ]]; then
+        mkdir -p "$1/etc/ssl/certs"
+        cat "$1"/usr/share/ca-certificates/mozilla/*.crt >"$1/etc/ssl/certs/ca-certificates.crt"
+    fi
+    printf '%s\n' root:x:0:0:root:/root:/usr/sbin/nologin nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin \
+        nonroot:x:65532:65532:nonroot:/home/nonroot:/usr/sbin/nologin >"$1/etc/passwd"
+    printf '%s\n' root:x:0: nogroup:x:65534: nonroot:x:65532: >"$1/etc/group"
+}
+
+# put SOURCE FOLDER PATH: a file at its place.
+put() { install -D "$1" "$2/$3"; }
+
+# program NAME FOLDER: a program of this checkout, in a release build, as /usr/bin/NAME.
+program() {
+    ensure_program "$1"
+    put "$PROGRAM" "$2" "usr/bin/$1"
+}
+
+# node_runs: whether a cluster of 'local.sh --node' takes images; never builds one.
+node_runs() {
+    [[ -d $MOORING_STATE/cluster ]] || return 1
+    CLUSTER_BIN=$("$BOOTSTRAP/cluster/build.sh" --launcher) || return 1
+    "$CLUSTER_BIN/mooring-cluster" status --json --dir "$MOORING_STATE/cluster" 2>/dev/null | grep -q '"nodes":\["'
+}
