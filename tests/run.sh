@@ -13,11 +13,12 @@ Usage: tests/run.sh [CLASS...]
 
 Classes, in the order in which they run; without a name, all but the last:
   lint      formatting, commit messages, shellcheck, gofmt and go vet, clippy, docs, the floors of the house
-  unit      the tests in src/, of the command line, in bootstrap/cluster, and in the documentation
+  unit      the tests in src/, of the command line, in bootstrap/, and in the documentation
   golden    rendering against what the real Helm wrote, cron against robfig/cron
   producer  mooring-producer: files, a mock cluster with faults, a real Kafka and fifty kills
   cluster   the agent against a real Kubernetes control plane on loopback
-  node      pods that really run, on nodes without Docker (Linux, root; skipped, and said so, where that cannot be had)
+  node      pods that really run, the agent among them, on nodes without Docker (Linux, root; skipped, and said so, where
+            that cannot be had)
   demo      bootstrap/local.sh --demo, the whole story
   oracle    records the golden cases again with the real Helm, and fails where one changed (builds Helm: 8 minutes once)
 
@@ -127,6 +128,7 @@ run_unit() {
     step 'command line' cargo test --locked --test cli
     step 'examples in the documentation' cargo test --locked --doc
     step 'local control plane' go -C bootstrap/cluster test -tags=launcher ./...
+    step 'scripts with stand-ins' tests/bootstrap/run.sh
 }
 
 run_golden() {
@@ -175,8 +177,9 @@ run_node() {
     need_go
     step 'build the node' bootstrap/cluster/build.sh --node
     step 'pods and what they leave' tests/node/run.sh
+    step 'the agent as a pod' tests/node/agent.sh
     # Aloud: a step's output is in its log.
-    grep -h 'SKIPPED' "$logs/node-pods-and-what-they-leave.log" >&2 || true
+    grep -h 'SKIPPED' "$logs"/node-*.log >&2 || true
 }
 
 # The demo in a state of its own, with the program that the tests were built with.

@@ -44,6 +44,8 @@ pub enum Finished {
     Assessed(ObjectKey, Box<Result<Option<(Health, Observed)>, ApiError>>),
     /// All objects of a kind were looked at, in that time.
     Swept(Result<Vec<(ObjectKey, Health)>, ApiError>, Duration),
+    /// The pods of a workload were looked at: what keeps one of them from being ready.
+    Explained(ObjectKey, Option<String>),
     /// Components' inventories were written: the number of ConfigMaps of each.
     Saved(Vec<(Arc<str>, Result<usize, ApiError>)>),
     /// The status was written.
@@ -146,6 +148,7 @@ impl Agent {
                 self.catch_up(&key);
             }
             Finished::Swept(result, took) => self.on_swept(result, took),
+            Finished::Explained(key, said) => self.on_explained(&key, said),
             Finished::Saved(saved) => self.on_saved(saved),
             Finished::StatusWritten(result) => self.on_status_written(result),
             Finished::Discovered(result) => self.on_discovered(result),

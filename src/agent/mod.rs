@@ -14,6 +14,7 @@ mod apply;
 mod backfill;
 mod drift;
 mod environment;
+mod explain;
 mod jobs;
 mod persist;
 mod preview;
@@ -182,6 +183,7 @@ impl Agent {
                 Timer::MissedRuns => self.look_for_missed_runs(),
                 Timer::CatchUp => self.catch_up_runs(),
                 Timer::Nag => self.say_what_is_waited_for(),
+                Timer::Explain => self.look_at_pods(),
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::explain::FIRST_LOOK;
 use super::jobs::Finished;
 use super::world::{ComponentState, Phase};
 use super::{Agent, AgentError, STATUS_AFTER, Task, Timer};
@@ -225,6 +226,7 @@ impl Agent {
             changed = true;
         }
         if changed {
+            self.later(FIRST_LOOK, Timer::Explain);
             self.later(STATUS_AFTER, Timer::Status);
             // Others may have waited for just this.
             let blocked = self

@@ -390,6 +390,7 @@ impl Agent {
                 if component.stages.is_empty() {
                     let state =
                         self.refusal_in(index).map_or(ComponentState::Settling, ComponentState::Failed);
+                    self.later(super::explain::FIRST_LOOK, Timer::Explain);
                     self.world.components[index].state = state;
                     self.world.components[index].since = Instant::now();
                     return true;

@@ -31,6 +31,8 @@ pub enum Timer {
     CatchUp,
     /// Say what is waited for.
     Nag,
+    /// Look why pods do not come up.
+    Explain,
 }
 
 /// One timer for a thing is enough, and the sooner one counts.

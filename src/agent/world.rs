@@ -63,6 +63,8 @@ pub struct Tracked {
     pub observed: Option<Observed>,
     /// Its health; `None` where nobody has looked yet.
     pub health: Option<Health>,
+    /// What keeps its pods from being ready, where they were looked at.
+    pub pods: Option<String>,
     /// The job on it that waits for its turn.
     pub queued: Option<super::Task>,
     /// Whether a job on it is under way.
@@ -343,6 +345,9 @@ impl World {
     pub fn set_health(&mut self, key: &ObjectKey, health: Health) {
         let Some(tracked) = self.objects.get_mut(key) else { return };
         let unwell = tracked.wish.is_some() && !health.is_current();
+        if !unwell {
+            tracked.pods = None;
+        }
         tracked.health = Some(health);
         let Some(component) = self.component_of(key) else { return };
         component.unseen.remove(key);
@@ -367,8 +372,14 @@ impl World {
     /// The first of a component's objects that is not well, in words.
     pub fn first_unwell(&self, component: &ComponentProgress) -> Option<String> {
         let key = component.unwell.first()?;
-        let health = self.objects.get(key).and_then(|tracked| tracked.health.as_ref());
-        Some(health.map_or_else(|| format!("{key}: not looked at yet"), |health| format!("{key}: {health}")))
+        let tracked = self.objects.get(key);
+        let Some((health, pods)) =
+            tracked.and_then(|tracked| Some((tracked.health.as_ref()?, &tracked.pods)))
+        else {
+            return Some(format!("{key}: not looked at yet"));
+        };
+        let pods = pods.as_ref().map(|pods| format!("; {pods}")).unwrap_or_default();
+        Some(format!("{key}: {health}{pods}"))
     }
 
     /// Whether the component of that name is ready; one that git does not name does not hold others up.

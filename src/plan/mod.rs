@@ -10,6 +10,7 @@ pub mod health;
 mod observed;
 mod people;
 mod planner;
+pub mod pods;
 mod policy;
 mod prune;
 mod record;
