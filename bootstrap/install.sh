@@ -265,6 +265,7 @@ agent_failed() {
     say_progress
     note "$(condition message)"
     kube --namespace "$namespace" get pods -l app.kubernetes.io/instance=mooring >&2 || true
+    kube --namespace "$namespace" logs -l app.kubernetes.io/instance=mooring --tail 3 >&2 || true
     fail "$1 after $timeout s" \
         "What the agent says: kubectl --context $context -n $namespace logs -l app.kubernetes.io/instance=mooring --tail 50" \
         "What is not ready:   kubectl --context $context get environments -o wide" \
@@ -316,6 +317,15 @@ export_manifests() {
     fi
 }
 
+# stop_agents: before anything is deleted, or one that keeps its own chart puts it back.
+stop_agents() {
+    [[ -n $(kube --namespace "$namespace" get deployment mooring --ignore-not-found -o name) ]] || return 0
+    kube --namespace "$namespace" patch deployment mooring --type merge \
+        -p '{"metadata":{"annotations":{"mooring.dev/hold":"it is being removed"}},"spec":{"replicas":0}}' >/dev/null
+    kube --namespace "$namespace" wait --for=delete pod -l app.kubernetes.io/name=mooring --timeout 60s >/dev/null ||
+        fail "the agent does not end" "kubectl --context $context -n $namespace get pods"
+}
+
 # remove: everything of the agent and nothing of what it applied.
 remove() {
     say "removing the agent from $context"
@@ -324,6 +334,7 @@ remove() {
         note "the namespace $namespace, the ClusterRole and its binding, the Environment $environment, its definition if no other is left"
         return
     fi
+    stop_agents
     if [[ -n $(kube --namespace "$namespace" get statefulset git --ignore-not-found -o name) ]]; then
         # Its volume is the only copy of what was pushed.
         kube --namespace "$namespace" delete -l app.kubernetes.io/name=mooring,app.kubernetes.io/instance=mooring --ignore-not-found \

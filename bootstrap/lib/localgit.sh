@@ -9,7 +9,9 @@ start_local_git() {
     need_git
     # shellcheck disable=SC2034 # install.sh uses it
     repo=http://git.$namespace.svc/git/$local_repository.git
-    arguments+=(--set git.secret=mooring-git --set git.tokenOverHttp=true --set interval=2s --set crd.create=false)
+    arguments+=(--set git.secret=mooring-git --set git.tokenOverHttp=true --set interval=2s)
+    # An agent that keeps its own chart keeps the definition of the Environment, too.
+    if [[ $profile == cluster ]]; then arguments+=(--set crd.create=false); fi
     git_arguments=(--set users.secret=mooring-git)
     if [[ -n $git_image ]]; then image_arguments --git-image "$git_image" git_arguments; fi
     values_of "${git_arguments[@]}" >"$work/git.yaml"
@@ -110,7 +112,11 @@ push_start() {
     mkdir -p "$values"
     merge_values "$values/mooring.yaml" "${arguments[@]}"
     merge_values "$values/git.yaml" "${git_arguments[@]}"
-    add_components "$tree/environments/$environment/environment.yaml"
+    if [[ $profile == cluster ]]; then
+        add_components "$tree/environments/$environment/environment.yaml"
+    else
+        note "an agent with the rights of --profile namespaced may not keep itself: run this script again to upgrade it"
+    fi
     own_git -C "$tree" add --all --force
     own_git -C "$tree" diff --cached --quiet || own_git -C "$tree" commit -qm "$message"
     pushed=$(own_git -C "$tree" rev-parse HEAD)

@@ -21,6 +21,7 @@ readonly all=(
     a_new_token_for_the_remote_needs_no_restart
     the_same_script_again_upgrades_by_a_push
     removing_the_agent_leaves_what_it_applied_and_what_was_pushed
+    a_missing_right_is_told_and_the_rest_goes_on
 )
 # shellcheck source=tests/node/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -232,7 +233,9 @@ the_same_script_again_upgrades_by_a_push() {
 }
 
 removing_the_agent_leaves_what_it_applied_and_what_was_pushed() {
-    install_here --uninstall && [[ -z $(in_mooring get deployment mooring --ignore-not-found -o name) ]] && greets hej &&
+    local before
+    before=$(greeting)
+    install_here --uninstall && [[ -z $(in_mooring get deployment mooring --ignore-not-found -o name) ]] && greets "$before" &&
         kube --namespace lakehouse rollout status deployment/web --timeout=10s && through_remote git_has_it
 }
 
@@ -240,6 +243,19 @@ git_has_it() { [[ -n $(git ls-remote "$remote" main) ]]; }
 
 # Each goes on where the one before ended.
 chained=yes
+# Installed with a Role in one namespace, on a repository that wants more than that.
+a_missing_right_is_told_and_the_rest_goes_on() {
+    through_remote commit_and_push begin_anew && ! install_here --local-git --profile namespaced --namespaces lakehouse --timeout 40 >"$work/said" 2>&1 &&
+        cat "$work/said" && greets aloha && kube get environment local -o jsonpath='{.status.conditions}' >"$work/status" && cat "$work/status" &&
+        grep -q 'not allowed: priorityclasses' "$work/status" && grep -qF '{apiGroups: [\"scheduling.k8s.io\"], resources: [\"priorityclasses\"]' "$work/status"
+}
+
+# begin_anew: without the agent's own chart, and with an object that no Role of a namespace permits.
+begin_anew() {
+    cp "$here"/repository/environments/local/environment.yaml environments/local/ && greet aloha && printf '%s\n' --- 'apiVersion: scheduling.k8s.io/v1' \
+        'kind: PriorityClass' 'metadata: {name: greedy}' 'value: 1000' >>components/app/web.yaml
+}
+
 start_nodes
 ensure_agent
 run_tests "$@"
