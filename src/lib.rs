@@ -32,5 +32,6 @@ pub mod producer_cli;
 pub mod render;
 pub mod schedule;
 pub mod serve;
+pub mod sops;
 pub mod source;
 pub mod telemetry;

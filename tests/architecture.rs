@@ -10,7 +10,7 @@ use regex::Regex;
 
 /// Floor 1 is pure, floor 2 does I/O, floor 3 composes both, floor 4 is the command line.
 const FLOORS: &[(u8, &[&str])] = &[
-    (1, &["manifest", "environment", "helm", "render", "schedule", "plan", "producer"]),
+    (1, &["manifest", "environment", "helm", "render", "schedule", "sops", "plan", "producer"]),
     (2, &["source", "cluster", "serve", "telemetry"]),
     (3, &["agent"]),
     (4, &["cli", "producer_cli", "main", "lib", "bin"]),

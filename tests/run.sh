@@ -14,13 +14,14 @@ Usage: tests/run.sh [CLASS...]
 Classes, in the order in which they run; without a name, all but the last:
   lint      formatting, commit messages, shellcheck, gofmt and go vet, clippy, docs, the floors of the house
   unit      the tests in src/, of the command line, in bootstrap/, and in the documentation
-  golden    rendering against what the real Helm wrote, cron against robfig/cron
+  golden    rendering against what the real Helm wrote, cron against robfig/cron, encrypted files against sops
   producer  mooring-producer: files, a mock cluster with faults, a real Kafka and fifty kills
   cluster   the agent against a real Kubernetes control plane on loopback
   node      pods that really run, the agent among them, on nodes without Docker (Linux, root; skipped, and said so, where
             that cannot be had)
   demo      bootstrap/local.sh --demo, the whole story
-  oracle    records the golden cases again with the real Helm, and fails where one changed (builds Helm: 8 minutes once)
+  oracle    records the golden cases again with the real Helm and sops, and fails where one changed (builds both: 12 minutes
+            once)
 
 What is built and logged is kept in ${MOORING_CACHE/#$HOME/\~} (MOORING_CACHE).
 END
@@ -105,6 +106,7 @@ check_go_vet() {
     go -C bootstrap/cluster vet -tags=launcher ./... &&
         go -C tests/cluster/gitserver vet ./... &&
         go -C tests/golden/cron-oracle vet ./... &&
+        go -C tests/golden/sops-oracle vet ./... &&
         go -C tests/golden/yaml-oracle vet ./...
 }
 
@@ -133,7 +135,7 @@ run_unit() {
 
 run_golden() {
     need_rust
-    step 'helm, yaml and cron' cargo test --locked --test golden --test golden-yaml --test cron
+    step 'helm, yaml, cron and sops' cargo test --locked --test golden --test golden-yaml --test cron --test sops
 }
 
 # Kafka is fetched and started by the first test that needs it.
@@ -200,6 +202,7 @@ run_oracle() {
     step 'go vet' go -C tests/golden/oracle vet ./...
     step "robfig's cases" check_cron_cases
     step "go-yaml's cases" check_yaml_cases
+    step "sops' cases" go -C tests/golden/sops-oracle run . check
 }
 
 check_cron_cases() { go -C tests/golden/cron-oracle run . | diff - tests/golden/cron/cases.jsonl; }

@@ -19,6 +19,6 @@ mod write;
 
 pub use error::YamlError;
 pub use node::{Content, Key, Mark, Node};
-pub(in crate::helm) use number::format_float;
+pub use number::format_float;
 pub use read::{DoubleKey, YamlLimits, parse, parse_documents, parse_strictly};
 pub use write::{json_to_yaml, to_yaml, to_yaml_pretty};

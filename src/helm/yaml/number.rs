@@ -101,7 +101,7 @@ pub(super) fn parse_pointed_float(text: &str) -> Option<f64> {
 }
 
 /// `strconv.FormatFloat(value, 'g', -1, 64)`, with YAML's words for what is not a number.
-pub(in crate::helm) fn format_float(value: f64) -> String {
+pub fn format_float(value: f64) -> String {
     if let Some(word) = not_finite(value) {
         return word.to_owned();
     }
