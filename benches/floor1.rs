@@ -125,6 +125,7 @@ fn environments(criterion: &mut Criterion) {
         render_environment(&RenderContext {
             files: &*files,
             environment: &loaded,
+            keys: &mooring::sops::Keyring::default(),
             kube_version: DEFAULT_KUBE_VERSION,
             api_versions: &api_versions,
             cache,

@@ -101,6 +101,47 @@ fn render_masks_secrets_unless_told_otherwise() {
 }
 
 #[test]
+fn render_and_check_open_what_sops_encrypted_by_the_keys_that_sops_would_find() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sops");
+    let encrypted = std::fs::read_to_string(golden.join("cases/secret/encrypted.yaml")).unwrap();
+    let keys = golden.join("keys/alice.agekey");
+    let folder = repository();
+    put(folder.path(), "components/dashboards/all.yaml", &encrypted);
+    let without = mooring(folder.path(), &["render", "local"]);
+    assert_eq!(without.status.code(), Some(1));
+    assert!(err(&without).contains("no age key is given"), "{}", err(&without));
+    assert!(err(&mooring(folder.path(), &["check"])).contains("no age key is given"));
+
+    let run = |arguments: &[&str], name: &str, value: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mooring"));
+        command.args(arguments).current_dir(folder.path()).env_clear().env("HOME", folder.path());
+        command.env(name, value).output().unwrap()
+    };
+    let text = std::fs::read_to_string(&keys).unwrap();
+    let key = text.lines().find(|line| line.starts_with("AGE-SECRET-KEY-")).unwrap();
+    for (name, value) in [
+        ("SOPS_AGE_KEY_FILE", keys.as_path()),
+        ("SOPS_AGE_KEY", Path::new(key)),
+        ("MOORING_SOPS_AGE_KEYS", keys.parent().unwrap()),
+    ] {
+        let masked = run(&["render", "local"], name, value);
+        assert_eq!((masked.status.code(), err(&masked).as_str()), (Some(0), ""), "{name}");
+        assert!(out(&masked).contains("rootPassword: (masked)"), "{name}: {}", out(&masked));
+        let shown = run(&["render", "local", "--show-secrets"], name, value);
+        // `correct-horse-battery`
+        assert!(
+            out(&shown).contains("rootPassword: Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5"),
+            "{name}: {}",
+            out(&shown)
+        );
+        assert_eq!(run(&["check"], name, value).status.code(), Some(0), "{name}");
+        assert_eq!(run(&["check", "--schema"], name, value).status.code(), Some(0), "{name}");
+    }
+    put(folder.path(), ".config/sops/age/keys.txt", &text);
+    assert_eq!(mooring(folder.path(), &["check"]).status.code(), Some(0));
+}
+
+#[test]
 fn render_says_where_each_field_was_written() {
     let folder = repository();
     let text = out(&mooring(folder.path(), &["render", "local", "--origins"]));

@@ -7,7 +7,6 @@ use serde_json::Value;
 use crate::cluster::{ApiError, Applied, ApplyMode, Cluster, ONCE_MANAGER, migration};
 use crate::manifest::{
     Digest, FieldPath, FieldSet, MANAGER, ManagedEntry, Manifest, ObjectKey, Operation, SecretKey, only,
-    scrub,
 };
 use crate::plan::health::{Health, assess};
 use crate::plan::{Baseline, Observed, Resource};
@@ -151,10 +150,7 @@ pub async fn apply(tools: &Tools, job: &ApplyJob) -> Result<Outcome, Refusal> {
         Known::Unproven => prove(tools, job).await,
     };
     result.map_err(|refusal| match refusal {
-        Refusal::Api(error) if job.manifest().is_secret() => {
-            let value = job.manifest().reveal();
-            Refusal::Api(error.map_message(|text| scrub(text, &value)))
-        }
+        Refusal::Api(error) => Refusal::Api(error.map_message(|text| job.manifest().scrub(text))),
         other => other,
     })
 }

@@ -94,7 +94,8 @@ pub async fn confirm(tools: &Tools, question: Question) -> Result<Confirmation, 
 async fn wished(tools: &Tools, job: &ApplyJob) -> Result<Baseline, ApiError> {
     let ask = ApplyMode { manager: MANAGER, force: true, dry_run: true };
     let body = job.manifest().without(&job.once);
-    let live = tools.cluster.apply(&job.resource, &job.key, body, ask).await?.live;
+    let asked = tools.cluster.apply(&job.resource, &job.key, body, ask).await;
+    let live = asked.map_err(|error| error.map_message(|text| job.manifest().scrub(text)))?.live;
     let fields = own_entry(&live).map(|(_, fields)| fields).unwrap_or_default();
     Ok(Baseline::of(job.digest, &fields, &live, &tools.key))
 }
@@ -107,7 +108,8 @@ pub async fn repair(
     reapply: bool,
 ) -> Result<Outcome, Refusal> {
     if !removal.is_empty() {
-        let live = tools.cluster.json_patch(&job.resource, &job.key, removal).await?;
+        let patched = tools.cluster.json_patch(&job.resource, &job.key, removal).await;
+        let live = patched.map_err(|error| error.map_message(|text| job.manifest().scrub(text)))?;
         if !reapply {
             return Ok(apply::outcome(tools, job, &live, Done::Updated));
         }

@@ -54,6 +54,8 @@ impl Agent {
 
     pub(super) fn on_explained(&mut self, key: &ObjectKey, said: Option<String>) {
         let Some(tracked) = self.world.objects.get_mut(key) else { return };
+        // A runtime quotes the command that it could not start.
+        let said = said.map(|said| tracked.scrub(&said));
         if tracked.pods == said || tracked.health.as_ref().is_none_or(crate::plan::health::Health::is_current)
         {
             return;

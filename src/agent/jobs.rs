@@ -17,6 +17,7 @@ use crate::manifest::{ObjectKey, SecretKey, apply_set_id};
 use crate::plan::health::{Health, assess};
 use crate::plan::{Observed, Resource};
 use crate::render::{RenderCache, RenderContext, render_environment};
+use crate::sops::Keyring;
 use crate::source::{Arrival, Snapshot};
 
 /// The longest pause before a failed object is tried again.
@@ -67,12 +68,20 @@ pub struct Rendering {
     pub offer: Offer,
     pub key: SecretKey,
     pub cache: Arc<RenderCache>,
+    pub keys: Arc<Keyring>,
 }
 
 impl Rendering {
     /// Reads and renders.
     pub fn run(self) -> Finished {
-        let result = render(&self.arrival.snapshot, &self.environment, &self.offer, &self.key, &self.cache);
+        let result = render(
+            &self.arrival.snapshot,
+            &self.environment,
+            &self.offer,
+            &self.key,
+            &self.cache,
+            &self.keys,
+        );
         Finished::Rendered(Box::new(self.arrival), result)
     }
 }
@@ -84,6 +93,7 @@ pub fn render(
     offer: &Offer,
     key: &SecretKey,
     cache: &RenderCache,
+    keys: &Keyring,
 ) -> Result<Rendered, String> {
     let began = Instant::now();
     let loaded = environment::load(files, environment).map_err(|errors| {
@@ -93,6 +103,7 @@ pub fn render(
     let context = RenderContext {
         files,
         environment: &loaded,
+        keys,
         kube_version: &offer.version,
         api_versions: &offer.api_versions,
         cache,

@@ -16,6 +16,7 @@ mod drift;
 mod environment;
 mod explain;
 mod jobs;
+mod keys;
 mod persist;
 mod preview;
 mod report;
@@ -35,6 +36,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use backfill::{Backfill, BackfillFailure, BackfillRequest};
+pub use keys::KeySource;
 pub use preview::{
     ComponentPreview, Kept, Preview, PreviewOptions, Progress, PrunePreview, StepPreview, Verdict, preview,
 };
@@ -45,6 +47,7 @@ use crate::manifest::{GroupKind, ObjectKey};
 use crate::plan::{Fights, Policy};
 use crate::render::RenderCache;
 use crate::serve::{Health, Metrics};
+use crate::sops::Keyring;
 use crate::source::{Arrival, SourceEvent};
 use apply::Tools;
 use jobs::Finished;
@@ -87,6 +90,8 @@ struct Agent {
     policy: Policy,
     fights: Fights,
     cache: Arc<RenderCache>,
+    /// The keys of encrypted files, as they were read last.
+    keys: Arc<Keyring>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     /// Objects with a job that waits for its turn.
@@ -126,6 +131,7 @@ struct Agent {
 impl Agent {
     /// Runs until `cancel`, or until the lease is lost for good. With `once`, until the first revision is settled.
     async fn run(mut self, mut inputs: Inputs, cancel: CancellationToken) -> Result<(), AgentError> {
+        self.watch_keys();
         while self.outcome.is_none() {
             let next_timer = self.timers.next();
             tokio::select! {
@@ -184,6 +190,7 @@ impl Agent {
                 Timer::CatchUp => self.catch_up_runs(),
                 Timer::Nag => self.say_what_is_waited_for(),
                 Timer::Explain => self.look_at_pods(),
+                Timer::Keys => self.look_at_keys(),
             }
         }
     }

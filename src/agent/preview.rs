@@ -13,14 +13,16 @@ use super::AgentError;
 use super::apply::{ASK, belongs_elsewhere, managers, read_observed, unreplaceable};
 use super::environment::{Neighbour, former_names, neighbours};
 use super::jobs::{random_seed, render};
+use super::keys::KeySource;
 use super::start::known_kinds;
 use super::sync::Rendered;
 use crate::cluster::{ApiError, Cluster, ClusterOptions, InventoryStore, Offer, Permit, migration};
-use crate::manifest::{Manifest, ObjectKey, PART_OF, SecretKey, apply_set_id, scrub};
+use crate::manifest::{Manifest, ObjectKey, PART_OF, SecretKey, apply_set_id};
 use crate::plan::{
     self, Action, Change, Comparison, Inventory, ObservedSet, Plan, Policy, PrunePlan, Resource, Step,
 };
 use crate::render::{NAMESPACES, RenderCache, RenderContext, RenderedComponent, origins};
+use crate::sops::Keyring;
 use crate::source::{Revision, Snapshot, Source};
 
 /// Requests under way at once.
@@ -37,6 +39,8 @@ pub struct PreviewOptions {
     pub environment: String,
     /// The namespace of the agent's own objects.
     pub namespace: String,
+    /// Where the keys of encrypted files lie.
+    pub keys: KeySource,
 }
 
 /// How far a preview is: objects compared, of how many.
@@ -176,10 +180,11 @@ pub async fn preview(
     let (snapshot, offer) = tokio::try_join!(read, asked)?;
     let known = Known::read(&cluster, options, &offer).await?;
     let cache = Arc::new(RenderCache::new(CACHE_BYTES));
+    let keys = Arc::new(options.keys.read());
     let rendered = {
         let (snapshot, offer, key) = (snapshot.clone(), offer.clone(), known.key.clone());
-        let (environment, cache) = (options.environment.clone(), cache.clone());
-        on_a_thread(move || render(&snapshot, &environment, &offer, &key, &cache)).await?
+        let (environment, cache, keys) = (options.environment.clone(), cache.clone(), keys.clone());
+        on_a_thread(move || render(&snapshot, &environment, &offer, &key, &cache, &keys)).await?
     };
     let rendered = rendered.map_err(AgentError::Refused)?;
     let policy = Policy::of(&rendered.environment.environment.spec);
@@ -196,7 +201,9 @@ pub async fn preview(
         progress,
     };
     let components = judge.components(&plan, &rendered).await?;
-    let components = add_origins(components, &plan, snapshot.clone(), rendered, offer, cache).await?;
+    let origins =
+        Origins { snapshot: snapshot.clone(), rendered, offer, cache, keys, key: known.key.clone() };
+    let components = add_origins(components, &plan, origins).await?;
     Ok(Preview {
         environment: options.environment.clone(),
         revision: snapshot.revision().clone(),
@@ -321,12 +328,7 @@ impl Judge<'_> {
         match self.dry_run(step, manifest, resource).await {
             Err(error) if error.is_transient() => Err(error),
             Err(error) => {
-                let error = if manifest.is_secret() {
-                    let value = manifest.reveal();
-                    error.map_message(|text| scrub(text, &value))
-                } else {
-                    error
-                };
+                let error = error.map_message(|text| manifest.scrub(text));
                 self.refused(step, manifest, resource, error).await
             }
             Ok(finding) => Ok(finding),
@@ -439,21 +441,30 @@ impl Judge<'_> {
     }
 }
 
-/// Looks up where the new values were written.
-async fn add_origins(
-    mut components: Vec<ComponentPreview>,
-    plan: &Plan,
+/// What the origins of fields are found with.
+struct Origins {
     snapshot: Arc<Snapshot>,
     rendered: Rendered,
     offer: Offer,
     cache: Arc<RenderCache>,
+    keys: Arc<Keyring>,
+    key: SecretKey,
+}
+
+/// Looks up where the new values were written.
+async fn add_origins(
+    mut components: Vec<ComponentPreview>,
+    plan: &Plan,
+    known: Origins,
 ) -> Result<Vec<ComponentPreview>, AgentError> {
+    let Origins { snapshot, rendered, offer, cache, keys, key } = known;
     let places: Vec<Vec<Option<usize>>> =
         plan.components.iter().map(|component| component.steps().map(|step| step.object).collect()).collect();
     on_a_thread(move || {
         let context = RenderContext {
             files: &*snapshot,
             environment: &rendered.environment,
+            keys: &keys,
             kube_version: &offer.version,
             api_versions: &offer.api_versions,
             cache: &cache,
@@ -473,8 +484,13 @@ async fn add_origins(
                     .collect();
                 let paths: Vec<_> = written.iter().map(|change| change.path.clone()).collect();
                 let source = objects.objects[place].manifest.source();
-                for (change, origin) in written.iter_mut().zip(origins(&context, source, &paths)) {
-                    change.origin = origin;
+                for (change, written) in written.iter_mut().zip(origins(&context, source, &paths)) {
+                    let Some(written) = written else { continue };
+                    if written.sealed {
+                        change.from.conceal(&key);
+                        change.to.conceal(&key);
+                    }
+                    change.origin = Some(written.origin);
                 }
             }
         }

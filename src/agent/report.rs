@@ -66,6 +66,7 @@ impl Agent {
         let context = RenderContext {
             files: &*goal.snapshot,
             environment: &goal.environment,
+            keys: &self.keys,
             kube_version: &self.offer.version,
             api_versions: &self.offer.api_versions,
             cache: &self.cache,
@@ -77,8 +78,14 @@ impl Agent {
             .filter(|&index| record.fields[index].wanted != crate::manifest::Shown::Absent)
             .collect();
         let paths: Vec<FieldPath> = wanted.iter().map(|&index| record.fields[index].path.clone()).collect();
-        for (index, origin) in wanted.into_iter().zip(origins(&context, &source, &paths)) {
-            record.fields[index].origin = origin;
+        for (index, written) in wanted.into_iter().zip(origins(&context, &source, &paths)) {
+            let Some(written) = written else { continue };
+            let field = &mut record.fields[index];
+            if written.sealed {
+                field.wanted.conceal(&self.tools.key);
+                field.found.conceal(&self.tools.key);
+            }
+            field.origin = Some(written.origin);
         }
     }
 

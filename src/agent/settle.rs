@@ -170,7 +170,8 @@ impl Agent {
     }
 
     fn set_health(&mut self, key: &ObjectKey, health: Health) {
-        let Some(tracked) = self.world.objects.get_mut(key) else { return };
+        let Some(tracked) = self.world.objects.get(key) else { return };
+        let health = tracked.in_clean_words(health);
         if tracked.wish.is_none() || tracked.health.as_ref() == Some(&health) {
             return;
         }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::Tools;
+use super::keys::KeySource;
 use super::persist::StatusKeeper;
 use super::world::World;
 use super::{Agent, Inputs};
@@ -42,6 +43,8 @@ pub struct AgentOptions {
     pub identity: String,
     /// Where the clone and the lock are kept.
     pub state: PathBuf,
+    /// Where the keys of encrypted files lie.
+    pub keys: KeySource,
     /// End when the first revision is settled.
     pub once: bool,
 }
@@ -248,6 +251,8 @@ async fn keep(
     for (component, lines) in by_component(&world.inherited) {
         world.shards.insert(component, InventoryStore::shards(lines.len()));
     }
+    let keys = options.keys.read();
+    super::keys::tell(&keys);
     let status = StatusKeeper::new(mirror.as_ref());
     let runs_judged_until = super::schedules::judged_until(&status.next_runs);
     let agent = Agent {
@@ -260,6 +265,7 @@ async fn keep(
         policy: Policy::default(),
         fights: Fights::default(),
         cache: Arc::new(RenderCache::new(CACHE_BYTES)),
+        keys: Arc::new(keys),
         metrics: metrics.clone(),
         health: health.clone(),
         queue: VecDeque::new(),

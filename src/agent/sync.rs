@@ -77,6 +77,7 @@ impl Agent {
             offer: self.offer.clone(),
             key: self.tools.key.clone(),
             cache: self.cache.clone(),
+            keys: self.keys.clone(),
         };
         self.jobs.spawn_blocking(move || rendering.run());
     }

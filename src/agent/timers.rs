@@ -33,6 +33,8 @@ pub enum Timer {
     Nag,
     /// Look why pods do not come up.
     Explain,
+    /// Look whether the keys of encrypted files changed.
+    Keys,
 }
 
 /// One timer for a thing is enough, and the sooner one counts.

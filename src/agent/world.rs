@@ -104,6 +104,19 @@ impl Tracked {
         }
     }
 
+    /// Its health in words that hold none of its secrets: controllers quote what they stumble over.
+    pub fn in_clean_words(&self, health: Health) -> Health {
+        health.map_message(|text| self.scrub(text))
+    }
+
+    /// Takes what must not be seen of the object out of somebody else's text.
+    pub fn scrub(&self, text: &str) -> String {
+        match &self.wish {
+            Some(wish) => wish.rendered.objects[wish.index].manifest.scrub(text),
+            None => text.to_owned(),
+        }
+    }
+
     /// Whether a fight over it is being waited out.
     pub fn is_deferred(&self) -> bool {
         self.deferred_until.is_some_and(|until| until > Instant::now())
@@ -348,7 +361,7 @@ impl World {
         if !unwell {
             tracked.pods = None;
         }
-        tracked.health = Some(health);
+        tracked.health = Some(tracked.in_clean_words(health));
         let Some(component) = self.component_of(key) else { return };
         component.unseen.remove(key);
         if unwell {

@@ -12,8 +12,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::ClusterArgs;
+use super::sops::SopsArgs;
 use super::source::SourceArgs;
-use crate::agent::{self, AgentOptions};
+use crate::agent::{self, AgentOptions, KeySource};
 use crate::serve::{self, Health, Metrics};
 use crate::source::SecretFrom;
 
@@ -39,6 +40,8 @@ pub struct AgentArgs {
     source: SourceArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
+    #[command(flatten)]
+    sops: SopsArgs,
     /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9620", env = "MOORING_LISTEN")]
     listen: SocketAddr,
@@ -54,7 +57,7 @@ pub struct AgentArgs {
 /// Runs the agent until SIGTERM or SIGINT.
 pub fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
     let source = args.source.open()?;
-    let options = options(&args.environment, &args.source, &args.cluster, false);
+    let options = options(&args.environment, &args.source, &args.cluster, args.sops.of_agent(), false);
     super::runtime()?.block_on(async {
         let health = Arc::new(Health::new(STALE));
         let metrics = Arc::new(Metrics::new());
@@ -82,7 +85,13 @@ fn webhook_secret(args: &AgentArgs) -> Option<SecretFrom> {
 }
 
 /// The agent's options by the command line.
-pub fn options(environment: &str, source: &SourceArgs, cluster: &ClusterArgs, once: bool) -> AgentOptions {
+pub fn options(
+    environment: &str,
+    source: &SourceArgs,
+    cluster: &ClusterArgs,
+    keys: KeySource,
+    once: bool,
+) -> AgentOptions {
     let state = source.state();
     AgentOptions {
         cluster: cluster.options(),
@@ -90,6 +99,7 @@ pub fn options(environment: &str, source: &SourceArgs, cluster: &ClusterArgs, on
         namespace: cluster.agent_namespace.clone(),
         identity: identity(&state),
         state,
+        keys,
         once,
     }
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use tokio::sync::Notify;
 
 use super::cluster::ClusterArgs;
+use super::sops::SopsArgs;
 use super::source::SourceArgs;
 use crate::agent;
 use crate::serve::{Health, Metrics};
@@ -24,6 +25,8 @@ pub struct ApplyArgs {
     source: SourceArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
+    #[command(flatten)]
+    sops: SopsArgs,
     /// How long to wait until all of it is ready.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
@@ -32,7 +35,8 @@ pub struct ApplyArgs {
 /// Applies an environment by the agent's own loop, which ends when the revision is settled and healthy.
 pub fn run(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     let source = args.source.open()?;
-    let options = super::agent::options(&args.environment, &args.source, &args.cluster, true);
+    let options =
+        super::agent::options(&args.environment, &args.source, &args.cluster, args.sops.of_person(), true);
     super::runtime()?.block_on(async {
         let cancel = super::agent::ended_by_signal()?;
         let health = Arc::new(Health::new(Duration::MAX));

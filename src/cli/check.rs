@@ -7,11 +7,13 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::paint;
+use super::sops::SopsArgs;
 use crate::cluster;
 use crate::environment::{self, Loaded};
 use crate::helm::DEFAULT_API_VERSIONS;
 use crate::manifest::Files;
 use crate::render::{self, RenderCache, RenderContext};
+use crate::sops::Keyring;
 use crate::source::{ReadLimits, Source};
 
 const EXAMPLES: &str = "\
@@ -53,6 +55,8 @@ pub struct CheckArgs {
     /// The version of Kubernetes that charts see.
     #[arg(long, value_name = "VERSION", default_value = KUBE_VERSION)]
     kube_version: String,
+    #[command(flatten)]
+    sops: SopsArgs,
 }
 
 /// Checks environments: their files, and that each component renders.
@@ -81,9 +85,10 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             args.folder.display()
         );
     }
+    let keys = args.sops.of_person().read();
     let mut right = true;
     for name in &names {
-        let found = check(&*snapshot, name, &args.kube_version);
+        let found = check(&*snapshot, name, &args.kube_version, &keys);
         right &= found.problems.is_empty();
         for problem in &found.problems {
             anstream::eprintln!("{}: {problem}", paint::wrong("error"));
@@ -101,18 +106,19 @@ struct Found {
     summary: Option<String>,
 }
 
-fn check(files: &dyn Files, name: &str, kube_version: &str) -> Found {
+fn check(files: &dyn Files, name: &str, kube_version: &str, keys: &Keyring) -> Found {
     match environment::load(files, name) {
-        Ok(loaded) => render(files, &loaded, kube_version),
+        Ok(loaded) => render(files, &loaded, kube_version, keys),
         Err(errors) => Found { problems: errors.iter().map(ToString::to_string).collect(), summary: None },
     }
 }
 
-fn render(files: &dyn Files, loaded: &Loaded, kube_version: &str) -> Found {
+fn render(files: &dyn Files, loaded: &Loaded, kube_version: &str, keys: &Keyring) -> Found {
     let api_versions = DEFAULT_API_VERSIONS.map(str::to_owned);
     let context = RenderContext {
         files,
         environment: loaded,
+        keys,
         kube_version,
         api_versions: &api_versions,
         cache: &RenderCache::new(CACHE_BYTES),
@@ -178,7 +184,11 @@ mod tests {
         let names = environment::list(&*snapshot).unwrap();
         assert!(names.contains(&"local".to_owned()), "{names:?}");
         for name in names {
-            assert_eq!(check(&*snapshot, &name, KUBE_VERSION).problems, Vec::<String>::new(), "{name}");
+            assert_eq!(
+                check(&*snapshot, &name, KUBE_VERSION, &Keyring::default()).problems,
+                Vec::<String>::new(),
+                "{name}"
+            );
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod paint;
 mod plan;
 mod render;
 mod schedule;
+mod sops;
 mod source;
 mod status;
 pub mod template;

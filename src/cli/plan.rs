@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::cluster::ClusterArgs;
 use super::paint;
+use super::sops::SopsArgs;
 use super::source::SourceArgs;
 use super::status::Output;
 use crate::agent::{self, Preview, PreviewOptions, Progress, StepPreview, Verdict};
@@ -51,6 +52,8 @@ pub struct PlanArgs {
     source: SourceArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
+    #[command(flatten)]
+    sops: SopsArgs,
     /// List every field of every object, and the objects that stay as they are.
     #[arg(short, long)]
     all: bool,
@@ -66,6 +69,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         cluster: args.cluster.options(),
         environment: args.environment.clone(),
         namespace: args.cluster.agent_namespace.clone(),
+        keys: args.sops.of_person(),
     };
     let preview = super::runtime()?.block_on(async {
         let progress = Progress::default();

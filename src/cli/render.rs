@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::paint;
+use super::sops::SopsArgs;
 use super::source::SourceArgs;
 use super::status::Output;
 use crate::environment;
@@ -26,7 +27,8 @@ const MASK: &str = "(masked)";
 
 const AFTER: &str = "\
 No cluster is needed. The manifests are those that the agent would send, its
-labels included; the values of Secrets are masked.
+labels included; the values of Secrets are masked, and those that were decrypted
+(SOPS) wherever they turn up: --show-secrets prints both.
 
 Examples:
   # All of it, from the working folder.
@@ -50,6 +52,8 @@ pub struct RenderArgs {
     component: Option<String>,
     #[command(flatten)]
     source: SourceArgs,
+    #[command(flatten)]
+    sops: SopsArgs,
     /// The version of Kubernetes that charts see.
     #[arg(long, value_name = "VERSION", default_value = KUBE_VERSION)]
     kube_version: String,
@@ -60,7 +64,7 @@ pub struct RenderArgs {
     /// Say of each field where it was written: template line, and the lines of the values that it read.
     #[arg(long)]
     origins: bool,
-    /// Print the values of Secrets too.
+    /// Print the values of Secrets too, and those that were decrypted.
     #[arg(long)]
     show_secrets: bool,
     /// How the result is printed; text is YAML.
@@ -83,6 +87,7 @@ pub fn run(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     let context = RenderContext {
         files: &*snapshot,
         environment: &loaded,
+        keys: &args.sops.of_person().read(),
         kube_version: &args.kube_version,
         api_versions: &api_versions,
         cache: &cache,
@@ -179,7 +184,14 @@ impl Printer<'_> {
 
     fn shown(&self, manifest: &Manifest) -> Value {
         let value = manifest.reveal();
-        if manifest.is_secret() && !self.show_secrets { masked(value) } else { value }
+        if self.show_secrets {
+            return value;
+        }
+        let mut value = if manifest.is_secret() { masked(value) } else { value };
+        if let Some(confidential) = manifest.confidential() {
+            confidential.mask(&mut value, MASK);
+        }
+        value
     }
 
     /// Each field whose origin is known, in the order of the manifest.
@@ -189,7 +201,7 @@ impl Printer<'_> {
         }
         let paths = FieldSet::from_manifest(&manifest.reveal()).leaves();
         let found = origins(self.context, manifest.source(), &paths);
-        paths.into_iter().zip(found).filter_map(|(path, origin)| Some((path, origin?))).collect()
+        paths.into_iter().zip(found).filter_map(|(path, written)| Some((path, written?.origin))).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The words that all other modules speak: keys, manifests, field paths, digests, redaction, and the
 //! read-only view of files that rendering works on.
 
+mod confidential;
 mod digest;
 mod fields;
 mod files;
@@ -12,6 +13,7 @@ mod path;
 mod redact;
 mod secret;
 
+pub use confidential::Confidential;
 pub use digest::{Digest, DigestError};
 pub use fields::{FieldSet, FieldsError, ManagedEntry, Operation, summarise};
 pub use files::{EntryKind, FileEntry, Files, FilesError};
@@ -20,5 +22,5 @@ pub use membership::{COMPONENT, HOLD, MANAGER, PART_OF, apply_set_id, is_members
 pub use object::{Manifest, ManifestError, ManifestSource, only};
 pub use origin::{Origin, SourceLine};
 pub use path::{FieldPath, PathElement, PathPattern, PatternError};
-pub use redact::{is_secret, scrub, shown, shown_pair};
+pub use redact::is_secret;
 pub use secret::{SecretKey, Shown};

@@ -9,10 +9,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::confidential::Confidential;
 use super::digest::Digest;
 use super::key::{GroupKind, ObjectKey};
 use super::path::{FieldPath, PathElement};
-use super::redact::{is_secret, mask, shown};
+use super::redact::{is_secret, mask, scrub, shown_pair};
 use super::secret::{SecretKey, Shown};
 
 /// One object may not be larger: etcd would refuse it (1.5 MiB).
@@ -101,6 +102,8 @@ pub struct Manifest {
     annotations: BTreeMap<String, String>,
     body: Sealed,
     source: ManifestSource,
+    /// Values that must not be seen wherever they turn up in it.
+    confidential: Option<Arc<Confidential>>,
     digest: OnceLock<Digest>,
 }
 
@@ -168,6 +171,7 @@ impl Manifest {
             annotations,
             body,
             source,
+            confidential: None,
             digest: OnceLock::new(),
         })
     }
@@ -248,9 +252,46 @@ impl Manifest {
         value
     }
 
-    /// The value at `path` as a report may show it.
-    pub fn shown(&self, path: &FieldPath, key: &SecretKey) -> Shown {
-        shown(&self.group_kind, path, path.get(&self.reveal()), key)
+    /// Notes values that must not be seen wherever they turn up in the object.
+    pub fn set_confidential(&mut self, values: Option<Arc<Confidential>>) {
+        self.confidential = values;
+    }
+
+    /// The values that must not be seen wherever they turn up in the object.
+    pub fn confidential(&self) -> Option<&Confidential> {
+        self.confidential.as_deref()
+    }
+
+    /// A value that stands, or is to stand, at `path` of the object, as a report may show it.
+    pub fn shown(&self, path: &FieldPath, value: Option<&Value>, key: &SecretKey) -> Shown {
+        self.shown_pair(path, (value, value), key).0
+    }
+
+    /// Two values of that place that differ; of long texts the part that differs. Where one of them must not be seen,
+    /// neither is.
+    pub fn shown_pair(
+        &self,
+        path: &FieldPath,
+        values: (Option<&Value>, Option<&Value>),
+        key: &SecretKey,
+    ) -> (Shown, Shown) {
+        let hidden = |value: Option<&Value>| {
+            self.confidential().zip(value).is_some_and(|(confidential, value)| confidential.is_in(value))
+        };
+        let (one, other) = values;
+        if hidden(one) || hidden(other) {
+            return (Shown::secret(one, key), Shown::secret(other, key));
+        }
+        shown_pair(&self.group_kind, path, values, key)
+    }
+
+    /// Takes every value that must not be seen out of a text that comes from elsewhere.
+    pub fn scrub(&self, text: &str) -> String {
+        let clean = if self.is_secret() { scrub(text, &self.reveal()) } else { text.to_owned() };
+        match self.confidential() {
+            Some(confidential) => confidential.scrub(&clean),
+            None => clean,
+        }
     }
 
     /// A label.

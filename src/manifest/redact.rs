@@ -14,7 +14,7 @@ pub fn is_secret(kind: &GroupKind) -> bool {
 }
 
 /// The value at `path` of an object of this kind as a report may show it.
-pub fn shown(kind: &GroupKind, path: &FieldPath, value: Option<&Value>, key: &SecretKey) -> Shown {
+fn shown(kind: &GroupKind, path: &FieldPath, value: Option<&Value>, key: &SecretKey) -> Shown {
     let secret_field = match path.0.first() {
         Some(PathElement::Field(name)) => matches!(name.as_str(), "data" | "stringData"),
         // The whole object.
@@ -32,7 +32,7 @@ pub fn shown(kind: &GroupKind, path: &FieldPath, value: Option<&Value>, key: &Se
 }
 
 /// The same of two objects that differ at `path`; of long texts the part that differs.
-pub fn shown_pair(
+pub(super) fn shown_pair(
     kind: &GroupKind,
     path: &FieldPath,
     values: (Option<&Value>, Option<&Value>),
@@ -63,7 +63,7 @@ pub(super) fn mask(secret: &mut Value, key: &SecretKey) {
 const LAST_APPLIED: &str = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
 
 /// Takes every secret value of `object` out of a text that comes from elsewhere: plain, in base64, and as JSON.
-pub fn scrub(text: &str, object: &Value) -> String {
+pub(super) fn scrub(text: &str, object: &Value) -> String {
     if object.get("kind").and_then(Value::as_str) != Some("Secret") {
         return text.to_owned();
     }

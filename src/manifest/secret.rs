@@ -107,6 +107,13 @@ impl Shown {
         (line(left, right), line(right, left))
     }
 
+    /// Takes a value back that may not be seen after all.
+    pub fn conceal(&mut self, key: &SecretKey) {
+        if let Self::Value(value) = self {
+            *self = Self::secret(Some(value), key);
+        }
+    }
+
     /// A value that may not be seen.
     pub fn secret(value: Option<&Value>, key: &SecretKey) -> Self {
         value.map_or(Self::Absent, |value| Self::Secret(key.digest(value).to_string()[..8].to_owned()))

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::drift::{Actor, Question, find};
 use super::people::is_own;
 use super::policy::IgnorePaths;
-use crate::manifest::{FieldPath, FieldSet, ManagedEntry, Manifest, Origin, SecretKey, Shown, shown};
+use crate::manifest::{FieldPath, FieldSet, ManagedEntry, Manifest, Origin, SecretKey, Shown};
 
 /// One field that would change.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,7 +59,6 @@ pub fn changes(comparison: &Comparison<'_>) -> Vec<Change> {
         live,
         key,
     });
-    let kind = manifest.group_kind();
     let (mut added, mut changes): (Vec<Change>, Vec<Change>) = finding
         .fields
         .into_iter()
@@ -76,14 +75,8 @@ pub fn changes(comparison: &Comparison<'_>) -> Vec<Change> {
         if path.get(live) == path.get(wished) {
             continue;
         }
-        let to = shown(kind, &path, path.get(wished), key);
-        changes.push(Change {
-            from: shown(kind, &path, path.get(live), key),
-            to,
-            path,
-            origin: None,
-            actor: None,
-        });
+        let (from, to) = manifest.shown_pair(&path, (path.get(live), path.get(wished)), key);
+        changes.push(Change { from, to, path, origin: None, actor: None });
     }
     for path in dropped(live, &ours, *taken) {
         let after = if taken.is_some() { None } else { path.get(wished) };
@@ -92,13 +85,8 @@ pub fn changes(comparison: &Comparison<'_>) -> Vec<Change> {
             continue;
         }
         added.retain(|change| !change.path.starts_with(&path));
-        changes.push(Change {
-            from: shown(kind, &path, path.get(live), key),
-            to: shown(kind, &path, after, key),
-            path,
-            origin: None,
-            actor: None,
-        });
+        let (from, to) = manifest.shown_pair(&path, (path.get(live), after), key);
+        changes.push(Change { from, to, path, origin: None, actor: None });
     }
     if *corrects {
         changes.append(&mut added);

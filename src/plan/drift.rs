@@ -7,7 +7,7 @@ use super::added::{self, Added};
 pub use super::people::Actor;
 use super::people::{is_autoscaler, is_own};
 use super::policy::IgnorePaths;
-use crate::manifest::{FieldPath, FieldSet, ManagedEntry, Manifest, Origin, SecretKey, Shown, shown_pair};
+use crate::manifest::{FieldPath, FieldSet, ManagedEntry, Manifest, Origin, SecretKey, Shown};
 
 /// More fields than this are not listed in one record.
 const MOST_FIELDS: usize = 100;
@@ -118,7 +118,7 @@ fn compare_own(question: &Question<'_>, entries: &[ManagedEntry], finding: &mut 
             lost |= !owned;
             continue;
         }
-        let (wanted, found) = shown_pair(manifest.group_kind(), &path, (wanted, found), key);
+        let (wanted, found) = manifest.shown_pair(&path, (wanted, found), key);
         let actor = last_of(&holders).map(Actor::of);
         let drift = FieldDrift { wanted, found, origin: None, actor, path };
         match ignore.reason_in(&drift.path, live) {
@@ -150,7 +150,7 @@ fn compare_added(question: &Question<'_>, entries: &[ManagedEntry], finding: &mu
     let Question { manifest, once, ignore, fields, live, key, .. } = question;
     let additions = added::find(entries, fields, once, ignore, live);
     let drift = |Added { path, entry }: Added<'_>| {
-        let (wanted, found) = shown_pair(manifest.group_kind(), &path, (None, path.get(live)), key);
+        let (wanted, found) = manifest.shown_pair(&path, (None, path.get(live)), key);
         FieldDrift { path, wanted, found, origin: None, actor: Some(Actor::of(entry)) }
     };
     let paths: Vec<FieldPath> = additions.drift.iter().map(|added| added.path.clone()).collect();

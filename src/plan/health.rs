@@ -28,6 +28,15 @@ impl Health {
         *self == Self::Current
     }
 
+    /// Changes the words, which are those of whoever wrote the object's status.
+    pub fn map_message(self, change: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::InProgress(why) => Self::InProgress(change(&why)),
+            Self::Failed(why) => Self::Failed(change(&why)),
+            other => other,
+        }
+    }
+
     /// Whether it will not get there by itself.
     pub fn is_failed(&self) -> bool {
         matches!(self, Self::Failed(_))

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::error::RenderError;
-use super::origins::locate;
+use super::origins::{Written, locate};
+use super::sealed::Unsealed;
 use super::{RenderContext, places};
 use crate::helm::limits::Limits;
 use crate::helm::template::{HelmVersion, Span};
@@ -29,11 +30,12 @@ pub(super) struct ChartRendering {
 /// Renders the chart of a component.
 pub(super) fn render(
     context: &RenderContext<'_>,
+    unsealed: &Unsealed,
     index: usize,
     seed: [u8; 32],
     now: Timestamp,
 ) -> Result<ChartRendering, RenderError> {
-    let output = release(context, index, seed, now, false)?;
+    let output = release(context, unsealed, index, seed, now, false)?;
     let component: Arc<str> = context.environment.environment.spec.components[index].name.as_str().into();
     let mut documents = Vec::new();
     for file in &output.crds {
@@ -65,6 +67,7 @@ fn source(component: &Arc<str>, file: &RenderedFile, document: u32) -> ManifestS
 
 fn release(
     context: &RenderContext<'_>,
+    unsealed: &Unsealed,
     index: usize,
     seed: [u8; 32],
     now: Timestamp,
@@ -75,15 +78,12 @@ fn release(
     let folder = component.chart.as_deref().unwrap_or_default();
     let wrong = |reason: String| RenderError::Chart { chart: folder.to_owned(), reason };
     let chart = Chart::load(context.files, folder).map_err(|error| wrong(error.to_string()))?;
+    refuse_sealed(context, folder)?;
     let mut layers = Vec::with_capacity(component.values.len() + 1);
     for name in &component.values {
         let path = context.environment.values_path(name);
-        let content = context.files.read(&path)?;
-        let text = std::str::from_utf8(&content).map_err(|error| RenderError::Yaml {
-            file: path.clone(),
-            reason: format!("it is not UTF-8: {error}"),
-        })?;
-        let layer = ValuesLayer::from_yaml(path.as_str(), text).map_err(|error| wrong(error.to_string()))?;
+        let text = unsealed.read(context, &path)?;
+        let layer = ValuesLayer::from_yaml(path.as_str(), &text).map_err(|error| wrong(error.to_string()))?;
         layers.push(layer);
     }
     if let Some(node) = context.environment.set_of(index) {
@@ -117,23 +117,35 @@ fn release(
     .map_err(|error| wrong(places::in_words(&error.to_string(), &chart.metadata().name, folder, &layers)))
 }
 
+/// A chart's default values that are encrypted would be rendered as they stand, and nobody would notice.
+fn refuse_sealed(context: &RenderContext<'_>, folder: &str) -> Result<(), RenderError> {
+    let file = format!("{folder}/values.yaml");
+    let Ok(content) = context.files.read(&file) else { return Ok(()) };
+    let sealed = std::str::from_utf8(&content).is_ok_and(crate::sops::is_encrypted);
+    if sealed { Err(RenderError::SealedChart { file }) } else { Ok(()) }
+}
+
 /// The origin of each field of an object that stood at `source`: the chart is rendered once more with a trace.
 pub(super) fn origins(
     context: &RenderContext<'_>,
     index: usize,
     source: &ManifestSource,
     paths: &[FieldPath],
-) -> Vec<Option<Origin>> {
+) -> Vec<Option<Written>> {
     let nothing = || vec![None; paths.len()];
-    let Ok(output) = release(context, index, context.seed, context.now, true) else { return nothing() };
+    let unsealed = Unsealed::default();
+    let Ok(output) = release(context, &unsealed, index, context.seed, context.now, true) else {
+        return nothing();
+    };
     let here = |file: &&RenderedFile| file.path == source.file && file.document == source.document;
     let Some(file) = output.manifests.iter().find(here) else { return nothing() };
     let Some(node) = &file.node else { return nothing() };
+    let sealed = unsealed.lines();
     paths
         .iter()
         .map(|path| {
             let mark = locate(node, path);
-            Some(origin(&output, span_at(file, mark.offset as usize)?))
+            Some(Written::new(origin(&output, span_at(file, mark.offset as usize)?), &sealed))
         })
         .collect()
 }

@@ -12,7 +12,7 @@ use super::cache::Rendering;
 use super::error::RenderError;
 use super::{
     CacheKey, Component, DesiredObject, DesiredSet, NAMESPACES, RenderContext, RenderedComponent, chart,
-    plain, random,
+    plain, random, sealed::Unsealed,
 };
 use crate::environment::{PRODUCERS, Producer};
 use crate::manifest::{COMPONENT, Digest, FieldPath, Manifest, ManifestSource, PART_OF, apply_set_id};
@@ -62,16 +62,17 @@ fn render_one(context: &RenderContext<'_>, index: usize) -> Rendering {
     if let Some(known) = context.cache.get(&key) {
         return known;
     }
-    let rendered = catch_unwind(AssertUnwindSafe(|| render_component(context, index)))
+    let unsealed = Unsealed::default();
+    let rendered = catch_unwind(AssertUnwindSafe(|| render_component(context, &unsealed, index)))
         .unwrap_or(Err(RenderError::Crashed))
-        .map(Arc::new)
-        .map_err(Arc::new);
+        .map(|rendered| Arc::new(conceal(rendered, &unsealed)))
+        .map_err(|error| Arc::new(error.scrubbed(unsealed.confidential().as_deref())));
     context.cache.put(key, rendered.clone());
     rendered
 }
 
 /// The digest of everything that a component's rendering depends on: what its files hold, by their content ids, what the
-/// environment says of it, what the cluster offers, and this program's version.
+/// environment says of it, what the cluster offers, the keys that open encrypted files, and this program's version.
 fn cache_key(context: &RenderContext<'_>, index: usize) -> Result<CacheKey, RenderError> {
     let environment = &context.environment.environment;
     let component = &environment.spec.components[index];
@@ -81,6 +82,7 @@ fn cache_key(context: &RenderContext<'_>, index: usize) -> Result<CacheKey, Rend
         environment.spec.namespace.clone(),
         serde_json::to_string(component).unwrap_or_default(),
         context.kube_version.to_owned(),
+        context.keys.fingerprint().to_string(),
     ];
     if component.chart.is_some() {
         parts.extend(context.api_versions.iter().cloned());
@@ -97,21 +99,34 @@ fn cache_key(context: &RenderContext<'_>, index: usize) -> Result<CacheKey, Rend
     Ok(Digest::of_all(parts.iter().map(String::as_bytes)))
 }
 
-fn render_component(context: &RenderContext<'_>, index: usize) -> Result<RenderedComponent, RenderError> {
+/// Notes on each object what was decrypted for its component.
+fn conceal(mut rendered: RenderedComponent, unsealed: &Unsealed) -> RenderedComponent {
+    let confidential = unsealed.confidential();
+    if confidential.is_some() {
+        rendered.objects.iter_mut().for_each(|object| object.manifest.set_confidential(confidential.clone()));
+    }
+    rendered
+}
+
+fn render_component(
+    context: &RenderContext<'_>,
+    unsealed: &Unsealed,
+    index: usize,
+) -> Result<RenderedComponent, RenderError> {
     let component = &context.environment.environment.spec.components[index];
     let name: Arc<str> = component.name.as_str().into();
     if let Some(folder) = &component.manifests {
-        let documents = plain::documents(context.files, &name, folder)?;
+        let documents = plain::documents(context, unsealed, &name, folder)?;
         return finish(context, &name, documents, &HashMap::new(), Vec::new());
     }
-    let first = chart::render(context, index, context.seed, context.now)?;
+    let first = chart::render(context, unsealed, index, context.seed, context.now)?;
     let mut once = HashMap::new();
     if first.nondeterministic {
         // A day later, with other dice: what differs is made up by the template.
         let mut seed = context.seed;
         seed.iter_mut().for_each(|byte| *byte = byte.wrapping_mul(31).wrapping_add(7));
         let later = context.now.checked_add(jiff::SignedDuration::from_hours(25)).unwrap_or(context.now);
-        let second = chart::render(context, index, seed, later)?;
+        let second = chart::render(context, unsealed, index, seed, later)?;
         let identity = |value: &Value| {
             let text =
                 |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();

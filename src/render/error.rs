@@ -1,6 +1,7 @@
 //! Why a component does not render.
 
-use crate::manifest::{FilesError, ManifestError};
+use crate::manifest::{Confidential, FilesError, ManifestError};
+use crate::sops::SopsError;
 
 /// Why a component does not render. Texts name file and line.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +10,21 @@ pub enum RenderError {
     /// A file cannot be read.
     #[error("{0}")]
     Files(#[from] FilesError),
+    /// An encrypted file cannot be opened.
+    #[error("{0}")]
+    Sops(#[from] SopsError),
+    /// An encrypted file where none is opened.
+    #[error(
+        "{file}: SOPS encrypted it, and nothing of a chart's own folder is decrypted: move the values into a file that \
+         the component's `values` names"
+    )]
+    SealedChart {
+        /// The file.
+        file: String,
+    },
+    /// An error text out of which decrypted values were taken.
+    #[error("{0}")]
+    Scrubbed(String),
     /// A manifest or values file is no YAML.
     #[error("{file}: {reason}")]
     Yaml {
@@ -57,4 +73,15 @@ pub enum RenderError {
     /// A bug of ours, kept from taking the other components along.
     #[error("rendering ended unexpectedly; please report this with the component's files")]
     Crashed,
+}
+
+impl RenderError {
+    /// The error without decrypted values: Helm's words repeat what a template or a schema stumbled over.
+    pub(super) fn scrubbed(self, confidential: Option<&Confidential>) -> Self {
+        let text = self.to_string();
+        match confidential.map(|confidential| confidential.scrub(&text)) {
+            Some(clean) if clean != text => Self::Scrubbed(clean),
+            _ => self,
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod origins;
 mod places;
 mod plain;
 mod random;
+mod sealed;
 
 use std::sync::Arc;
 
@@ -16,10 +17,11 @@ use jiff::Timestamp;
 
 pub use cache::RenderCache;
 pub use error::RenderError;
-pub use origins::origins;
+pub use origins::{Written, origins};
 
 use crate::environment::{Loaded, PRODUCERS};
 use crate::manifest::{Digest, FieldPath, Files, Manifest};
+use crate::sops::Keyring;
 
 pub use crate::environment::NAMESPACES;
 
@@ -29,6 +31,8 @@ pub struct RenderContext<'a> {
     pub files: &'a dyn Files,
     /// The environment.
     pub environment: &'a Loaded,
+    /// The keys of encrypted values files and manifests.
+    pub keys: &'a Keyring,
     /// The cluster's version: `v1.36.3`.
     pub kube_version: &'a str,
     /// What the cluster serves: `apps/v1`, `apps/v1/Deployment`.

@@ -4,26 +4,34 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::RenderContext;
 use super::error::RenderError;
+use super::sealed::Unsealed;
 use crate::helm::yaml::{Node, YamlLimits, parse_documents};
-use crate::manifest::{EntryKind, Files, ManifestSource};
+use crate::manifest::{EntryKind, ManifestSource};
 
 /// A component may have this many files of plain manifests.
 const FILES: usize = 2_000;
 /// And this many bytes in them.
 const BYTES: u64 = 50 << 20;
 
+/// SOPS' own configuration, which may lie beside manifests.
+const SOPS_RULES: &str = ".sops.yaml";
+
 /// Reads each document of each manifest file under `folder`, with its place.
 pub(super) fn documents(
-    files: &dyn Files,
+    context: &RenderContext<'_>,
+    unsealed: &Unsealed,
     component: &Arc<str>,
     folder: &str,
 ) -> Result<Vec<(Value, ManifestSource)>, RenderError> {
     let mut found = Vec::new();
     let (mut count, mut bytes) = (0, 0);
-    for entry in files.walk(folder)? {
-        let extension = entry.path.rsplit('.').next().unwrap_or_default();
-        if entry.kind != EntryKind::File || !matches!(extension, "yaml" | "yml" | "json") {
+    for entry in context.files.walk(folder)? {
+        let name = entry.path.rsplit('/').next().unwrap_or_default();
+        let extension = name.rsplit('.').next().unwrap_or_default();
+        let ours = matches!(extension, "yaml" | "yml" | "json") && name != SOPS_RULES;
+        if entry.kind != EntryKind::File || !ours {
             continue;
         }
         count += 1;
@@ -35,7 +43,7 @@ pub(super) fn documents(
             });
         }
         let file: Arc<str> = entry.path.as_str().into();
-        for (index, node) in nodes(files, &file)?.into_iter().enumerate() {
+        for (index, node) in nodes(context, unsealed, &file)?.into_iter().enumerate() {
             let source = ManifestSource {
                 component: component.clone(),
                 file: file.clone(),
@@ -52,9 +60,12 @@ pub(super) fn documents(
 }
 
 /// The documents of one file as trees with places.
-pub(super) fn nodes(files: &dyn Files, file: &str) -> Result<Vec<Node>, RenderError> {
-    let wrong = |reason: String| RenderError::Yaml { file: file.to_owned(), reason };
-    let content = files.read(file)?;
-    let text = std::str::from_utf8(&content).map_err(|error| wrong(format!("it is not UTF-8: {error}")))?;
-    parse_documents(text, &YamlLimits::default()).map_err(|error| wrong(error.to_string()))
+pub(super) fn nodes(
+    context: &RenderContext<'_>,
+    unsealed: &Unsealed,
+    file: &str,
+) -> Result<Vec<Node>, RenderError> {
+    let text = unsealed.read(context, file)?;
+    parse_documents(&text, &YamlLimits::default())
+        .map_err(|error| RenderError::Yaml { file: file.to_owned(), reason: error.to_string() })
 }

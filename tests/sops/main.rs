@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod opening;
+mod rendering;
 
 use std::fs;
 use std::path::{Path, PathBuf};
