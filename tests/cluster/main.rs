@@ -33,5 +33,6 @@ mod lifecycle;
 mod pruning;
 mod rights;
 mod schedules;
+mod sops;
 mod transports;
 mod trouble;
