@@ -126,6 +126,7 @@ check_commits() {
 run_unit() {
     need_rust
     need_go
+    need_packages git:git gpg:gnupg ssh-keygen:openssh-client
     step 'library and program' cargo test --locked --lib --bins
     step 'command line' cargo test --locked --test cli
     step 'examples in the documentation' cargo test --locked --doc
@@ -166,6 +167,7 @@ finish_building() {
 # What of the cluster's tests must be built is built while the control plane is, too.
 run_cluster() {
     need_rust
+    need_packages git:git ssh-keygen:openssh-client
     step 'build the tests' cargo test --locked --test cluster --no-run
     step 'build the control plane' finish_building
     MOORING_CLUSTER_BIN=$(<"$logs/cluster-bin")

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
-use clap::Args;
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
 
-use crate::source::{Address, Credentials, GitOptions, ReadLimits, SecretFrom, Source};
+use crate::source::{Address, Credentials, GitOptions, ReadLimits, SecretFrom, Source, Verification};
 
 /// Where the environments are read from.
 #[derive(Debug, Args)]
@@ -43,15 +43,37 @@ pub struct SourceArgs {
     /// The hosts that are trusted for ssh, in the form of ~/.ssh/known_hosts. Required for ssh.
     #[arg(long, value_name = "FILE", env = "MOORING_KNOWN_HOSTS")]
     known_hosts: Option<PathBuf>,
+    /// Whether the commit that is applied must be signed by a key that is listed: require refuses others and stays at the
+    /// last that was; warn applies and tells of them.
+    #[arg(long, value_name = "MODE", value_enum, default_value = "off", env = "MOORING_VERIFY")]
+    verify: Verify,
+    /// The keys that may sign: a file, or a folder as a Secret or a ConfigMap is mounted. OpenPGP public keys (armored),
+    /// ssh public keys as in authorized_keys or as git's allowed_signers.
+    #[arg(long, value_name = "PATH", env = "MOORING_VERIFY_KEYS")]
+    verify_keys: Option<PathBuf>,
     /// Where the clone and the lock are kept.
     #[arg(long, value_name = "DIR", env = "MOORING_STATE_DIR")]
     state_dir: Option<PathBuf>,
+}
+
+/// What is done about signatures of commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Verify {
+    /// Nothing.
+    Off,
+    /// A commit that is not signed by a listed key is applied, and told of.
+    Warn,
+    /// It is refused.
+    Require,
 }
 
 impl SourceArgs {
     /// The source that the arguments name; a folder is the current one unless named.
     pub fn open(&self) -> anyhow::Result<Source> {
         let Some(repo) = &self.repo else {
+            if self.verify == Verify::Require {
+                bail!("a folder has no commits whose signatures --verify require could ask for: name --repo");
+            }
             let folder = self.folder.clone().unwrap_or_else(|| PathBuf::from("."));
             return Ok(Source::folder(folder, ReadLimits::default()));
         };
@@ -75,7 +97,22 @@ impl SourceArgs {
             known_hosts: self.known_hosts.clone().or_else(|| mounted("known_hosts")),
             ..Credentials::default()
         };
+        options.verification = self.verification()?;
         Ok(Source::git(options)?)
+    }
+
+    fn verification(&self) -> anyhow::Result<Option<Verification>> {
+        let required = match self.verify {
+            Verify::Off => return Ok(None),
+            Verify::Warn => false,
+            Verify::Require => true,
+        };
+        let Some(keys) = &self.verify_keys else {
+            bail!(
+                "--verify needs the keys that may sign commits: name a file or folder of them with --verify-keys"
+            );
+        };
+        Ok(Some(Verification::by(keys, required)?))
     }
 
     /// Where clones and locks are kept: in the user's cache unless named.

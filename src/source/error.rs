@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::signature::RefusedCommit;
+
 /// Why a revision could not be learned or read. Remotes are named without user and password.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
@@ -151,6 +153,17 @@ pub enum SourceError {
         /// The library's words.
         reason: String,
     },
+    /// The keys that may sign commits cannot be had.
+    #[error("the keys that may sign commits: {path} {reason}")]
+    Keys {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// A commit is not signed as it must be.
+    #[error(transparent)]
+    Unverified(Box<RefusedCommit>),
     /// The watched folder cannot be read.
     #[error("folder {path}: {reason}")]
     Folder {
@@ -183,6 +196,14 @@ pub struct HostKeyError {
 }
 
 impl SourceError {
+    /// The commit that the remote answered with and that is not applied for its signature.
+    pub fn refused(&self) -> Option<&RefusedCommit> {
+        match self {
+            Self::Unverified(commit) => Some(commit),
+            _ => None,
+        }
+    }
+
     /// A word for metrics: few and fixed.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -198,6 +219,7 @@ impl SourceError {
             Self::TooLarge { .. } => "too_large",
             Self::Damaged { .. } | Self::State { .. } => "storage",
             Self::Git { .. } => "git",
+            Self::Keys { .. } | Self::Unverified(_) => "signature",
             Self::Folder { .. } => "folder",
         }
     }

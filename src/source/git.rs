@@ -15,6 +15,7 @@ use super::limits::{Budget, ReadLimits};
 use super::reference::{self, Tip};
 use super::remote::{Answer, Conversation};
 use super::revision::Revision;
+use super::signature::Verification;
 use super::snapshot::{Snapshot, View};
 use super::transfer::{self, reason};
 use super::worker::Worker;
@@ -38,6 +39,8 @@ pub struct GitOptions {
     pub fetch_bytes: u64,
     /// What may be read from a snapshot.
     pub limits: ReadLimits,
+    /// Whose commits are applied; anybody's if not given.
+    pub verification: Option<Verification>,
 }
 
 impl GitOptions {
@@ -52,6 +55,7 @@ impl GitOptions {
             timeout: Duration::from_mins(2),
             fetch_bytes: 1 << 30,
             limits: ReadLimits::default(),
+            verification: None,
         }
     }
 }
@@ -111,6 +115,7 @@ impl GitSource {
         for name in reference::candidates(&self.options.reference) {
             if let Ok(id) = repository.refname_to_id(&reference::local_name(&name)) {
                 let snapshot = self.snapshot(&clone, &Tip { name, id })?;
+                self.admit(&repository, &snapshot)?;
                 return Ok(Some(Arrival { snapshot, learned, took: learned.elapsed() }));
             }
         }
@@ -169,6 +174,8 @@ impl GitSource {
             Err(error) => return Err(error),
         };
         let mut snapshot = self.snapshot(clone, &tip)?;
+        // Before it is kept: what a restart finds has passed once.
+        self.admit(&repository, &snapshot)?;
         keep(&repository, &tip.local_name(), tip.id).map_err(|error| self.damaged(clone, &error))?;
         if clone.is_overgrown() {
             match self.repack(clone, &tip, budget) {
@@ -236,6 +243,14 @@ impl GitSource {
             .filter_map(|reference| Some((reference.name().ok()?.to_owned(), reference.target()?)))
             .collect();
         reference::pick(address, &self.options.reference, &listed).map(Answer::Moved)
+    }
+
+    /// Refuses a commit that is not signed as it must be.
+    fn admit(&self, repository: &Repository, snapshot: &Snapshot) -> Result<(), SourceError> {
+        match &self.options.verification {
+            Some(verification) => verification.admit(repository, snapshot.revision()),
+            None => Ok(()),
+        }
     }
 
     /// Opens the commit, which proves that it is there.

@@ -23,6 +23,7 @@ mod reference;
 mod remote;
 mod report;
 mod revision;
+mod signature;
 mod snapshot;
 mod transfer;
 mod tree;
@@ -44,6 +45,7 @@ pub use git::{Arrival, GitOptions};
 pub use limits::ReadLimits;
 pub use report::Failure;
 pub use revision::Revision;
+pub use signature::{Fault, KeyName, RefusedCommit, Signer, Verification};
 pub use snapshot::Snapshot;
 
 use git::GitSource;
@@ -142,16 +144,30 @@ async fn follow(source: &GitSource, poke: &Notify, tx: mpsc::Sender<SourceEvent>
                 source.options.interval
             }
             Err(error) => {
+                // A refusal is an answer: what comes after it is asked for at the usual pace.
+                let answered = matches!(error, SourceError::Unverified(_) | SourceError::Keys { .. });
                 let attempts = reporter.failed(error).await;
-                if known.is_none()
-                    && attempts == 1
-                    && let Ok(Some(arrival)) = source.kept().await
-                {
-                    // Better the state of the last run than none: drift is still seen while the remote is away.
-                    known = Some(Arc::clone(&arrival.snapshot));
-                    reporter.kept(arrival).await;
+                if known.is_none() && attempts == 1 {
+                    match source.kept().await {
+                        Ok(Some(arrival)) => {
+                            // Better the state of the last run than none: drift is still seen while the remote is away.
+                            known = Some(Arc::clone(&arrival.snapshot));
+                            reporter.kept(arrival).await;
+                        }
+                        Err(error) if error.refused().is_some() => {
+                            tracing::warn!(
+                                topic = "source",
+                                "what an earlier run left is of no use: {error}"
+                            );
+                        }
+                        _ => {}
+                    }
                 }
-                retry_after(attempts, source.options.interval)
+                if answered {
+                    source.options.interval
+                } else {
+                    retry_after(attempts, source.options.interval)
+                }
             }
         };
         tokio::select! {

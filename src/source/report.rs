@@ -21,11 +21,13 @@ pub struct Failure {
 pub(super) struct Reporter {
     tx: mpsc::Sender<SourceEvent>,
     failing: Option<(Timestamp, u32)>,
+    /// The refusal that was told last.
+    refused: Option<SourceError>,
 }
 
 impl Reporter {
     pub(super) fn new(tx: mpsc::Sender<SourceEvent>) -> Self {
-        Self { tx, failing: None }
+        Self { tx, failing: None, refused: None }
     }
 
     /// A new revision; after failures, said to be a recovery first.
@@ -41,16 +43,21 @@ impl Reporter {
 
     /// The source works, whether or not there is something new.
     pub(super) async fn answered(&mut self) {
+        self.refused = None;
         if let Some((since, attempts)) = self.failing.take() {
             self.send(SourceEvent::Recovered { since, attempts }).await;
         }
     }
 
-    /// Returns how many failures there were in a row.
+    /// Returns how many failures there were in a row. That a commit is refused is told once, however often it is asked for.
     pub(super) async fn failed(&mut self, error: SourceError) -> u32 {
         let (since, attempts) = self.failing.get_or_insert_with(|| (Timestamp::now(), 0));
         *attempts = attempts.saturating_add(1);
         let (since, attempts) = (*since, *attempts);
+        if self.refused.as_ref() == Some(&error) {
+            return attempts;
+        }
+        self.refused = error.refused().is_some().then(|| error.clone());
         self.send(SourceEvent::Failed(Failure { error, since, attempts })).await;
         attempts
     }
