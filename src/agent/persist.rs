@@ -28,6 +28,8 @@ pub struct StatusKeeper {
     /// When a change of the Environment by others was noticed.
     pub noticed: Option<Instant>,
     refused: Option<(String, String)>,
+    /// The commit that is not applied for its signature, and why.
+    pub unverified: Option<(String, String)>,
     last_drift: Option<LastDrift>,
     /// The next runs, renewed when a revision settles and when a schedule's time has passed.
     pub next_runs: Vec<NextRun>,
@@ -47,6 +49,7 @@ impl StatusKeeper {
             noticed: None,
             writing: false,
             refused: None,
+            unverified: None,
             next_runs: written.as_ref().map(|written| written.next_runs.clone()).unwrap_or_default(),
             first: true,
             mirror: mirror.cloned(),
@@ -87,6 +90,17 @@ impl StatusKeeper {
     /// A revision was refused whole.
     pub fn refused(&mut self, revision: &Revision, reason: &str) {
         self.refused = Some((revision.id.clone(), reason.to_owned()));
+    }
+
+    /// The status of an environment that an agent before us kept, while no commit may be applied; `None` without one.
+    fn while_nothing_may_be_applied(&self) -> Option<EnvironmentStatus> {
+        let generation = self.mirror.as_ref()?.pointer("/metadata/generation").and_then(Value::as_i64);
+        let (id, reason) = self.unverified.as_ref()?;
+        let mut status = self.written.clone().unwrap_or_default();
+        status.observed_generation = generation;
+        status.attempted_revision = Some(id.clone());
+        set_refused(&mut status, id, reason);
+        Some(status)
     }
 
     /// A drift was seen.
@@ -173,11 +187,18 @@ impl Agent {
 
     /// Writes the status if it says anything new.
     pub(super) fn write_status(&mut self) {
-        if self.world.phase == Phase::Listing || self.status.generation.is_none() {
+        let waits = self.world.goal.is_none() && self.status.unverified.is_some();
+        if !waits && (self.world.phase == Phase::Listing || self.status.generation.is_none()) {
             return;
         }
         if self.status.writing {
             self.later(super::STATUS_AFTER, Timer::Status);
+            return;
+        }
+        if waits {
+            if let Some(status) = self.status.while_nothing_may_be_applied() {
+                self.send_status(status);
+            }
             return;
         }
         let status = self.current_status();
@@ -187,6 +208,10 @@ impl Agent {
             ("drifted", count(status.counts.drifted)),
             ("held", count(status.counts.held)),
         ]);
+        self.send_status(status);
+    }
+
+    fn send_status(&mut self, status: EnvironmentStatus) {
         if self.status.written.as_ref() == Some(&status) {
             return;
         }
@@ -224,7 +249,8 @@ impl Agent {
         let settled = self.world.phase == Phase::Settled;
         let before = self.status.written.as_ref().and_then(|written| written.revision.clone());
         status.revision = if settled { revision.clone() } else { before };
-        let attempted = self.status.refused.as_ref().map(|(id, _)| id.clone()).or(revision);
+        let refused = self.status.unverified.as_ref().or(self.status.refused.as_ref());
+        let attempted = refused.map(|(id, _)| id.clone()).or(revision);
         status.attempted_revision = attempted.filter(|id| Some(id) != status.revision.as_ref());
         status.short_revision = status.revision.as_ref().map(|id| id.chars().take(7).collect());
         let count = |wanted: &dyn Fn(&super::world::Tracked) -> bool| {
@@ -240,28 +266,16 @@ impl Agent {
             drifted: count(&|tracked| tracked.differs),
         };
         let unhealthy = self.unhealthy();
-        let mut set = |kind, holds: bool, reason: &str, message: String| {
-            status.set_condition(Condition {
-                kind,
-                status: if holds { ConditionStatus::True } else { ConditionStatus::False },
-                reason: reason.to_owned(),
-                message,
-                last_transition_time: jiff::Timestamp::now(),
-                observed_generation: self.status.generation,
-            });
-        };
-        let refused = self.status.refused.as_ref();
         let told = unhealthy.iter().take(20).cloned().collect::<Vec<_>>().join("; ");
         if let Some((id, reason)) = refused {
-            let short: String = id.chars().take(7).collect();
-            set(ConditionType::Stalled, true, "RevisionRefused", format!("{short}: {reason}"));
-            set(ConditionType::Ready, false, "RevisionRefused", format!("{short} is refused: {reason}"));
+            set_refused(&mut status, id, reason);
         } else {
             let stuck = self.world.components.iter().any(|component| {
                 matches!(component.state, ComponentState::Broken(_) | ComponentState::Failed(_))
             });
             let message = if stuck { told.clone() } else { String::new() };
-            set(
+            set_condition(
+                &mut status,
                 ConditionType::Stalled,
                 stuck,
                 if stuck { "ComponentFailed" } else { "Progressing" },
@@ -274,10 +288,11 @@ impl Agent {
                 (false, false) => "Reconciling",
             };
             let message = if ready { "as git says, and healthy".to_owned() } else { told };
-            set(ConditionType::Ready, ready, reason, message);
+            set_condition(&mut status, ConditionType::Ready, ready, reason, message);
         }
         let message = if settled { "" } else { "a revision is being applied" };
-        set(
+        set_condition(
+            &mut status,
             ConditionType::Reconciling,
             !settled,
             if settled { "Settled" } else { "Applying" },
@@ -285,7 +300,8 @@ impl Agent {
         );
         let drifted = status_drifted(self);
         let message = drifted.join("; ");
-        set(
+        set_condition(
+            &mut status,
             ConditionType::Drifted,
             !drifted.is_empty(),
             if drifted.is_empty() { "InSync" } else { "DriftLeft" },
@@ -293,6 +309,31 @@ impl Agent {
         );
         status
     }
+}
+
+/// Says of a status that a revision is not applied.
+fn set_refused(status: &mut EnvironmentStatus, id: &str, reason: &str) {
+    let short: String = id.chars().take(7).collect();
+    set_condition(status, ConditionType::Stalled, true, "RevisionRefused", format!("{short}: {reason}"));
+    let message = format!("{short} is refused: {reason}");
+    set_condition(status, ConditionType::Ready, false, "RevisionRefused", message);
+}
+
+fn set_condition(
+    status: &mut EnvironmentStatus,
+    kind: ConditionType,
+    holds: bool,
+    reason: &str,
+    message: String,
+) {
+    status.set_condition(Condition {
+        kind,
+        status: if holds { ConditionStatus::True } else { ConditionStatus::False },
+        reason: reason.to_owned(),
+        message,
+        last_transition_time: jiff::Timestamp::now(),
+        observed_generation: status.observed_generation,
+    });
 }
 
 /// The objects that differ from git and are left so.

@@ -292,7 +292,8 @@ async fn keep(
     let end_of_source = cancel.child_token();
     let _ends_with_us = end_of_source.clone().drop_guard();
     tokio::spawn(source.run(poke, sender, end_of_source));
-    agent.run(Inputs { source: revisions, observations, leadership }, cancel.clone()).await
+    // All state of the loop lives in this future.
+    Box::pin(agent.run(Inputs { source: revisions, observations, leadership }, cancel.clone())).await
 }
 
 /// The kinds that an environment has objects of, by its mirror and its inventory.

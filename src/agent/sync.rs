@@ -11,7 +11,7 @@ use crate::environment::Loaded;
 use crate::manifest::GroupKind;
 use crate::plan::{self, Action, Plan, Policy};
 use crate::render::DesiredSet;
-use crate::source::{Arrival, SourceEvent};
+use crate::source::{Arrival, RefusedCommit, SourceEvent};
 
 /// When planning anew is tried again that came while a revision was being rendered or planned.
 const REPLAN_AFTER: Duration = Duration::from_millis(100);
@@ -42,18 +42,38 @@ impl Agent {
                 self.next = Some(arrival);
             }
             SourceEvent::Failed(failure) => {
-                self.metrics.source_failed("error");
                 let error = failure.error;
-                tracing::warn!(topic = "source", attempts = failure.attempts, "{error}");
+                self.metrics.source_failed(error.kind());
+                if let Some(commit) = error.refused() {
+                    self.on_unverified(commit);
+                } else {
+                    tracing::warn!(topic = "source", attempts = failure.attempts, "{error}");
+                }
                 if self.options.once {
                     self.outcome = Some(Err(AgentError::Source(error.to_string())));
                 }
             }
             SourceEvent::Recovered { since, attempts } => {
                 tracing::info!(topic = "source", attempts, "the source answers again (away since {since})");
+                if self.status.unverified.take().is_some() {
+                    self.later(super::STATUS_AFTER, Timer::Status);
+                }
             }
         }
         self.start_next_revision();
+    }
+
+    /// The branch's commit is not signed as it must be: what was applied before stays what is kept.
+    fn on_unverified(&mut self, commit: &RefusedCommit) {
+        if let Some(goal) = &self.world.goal {
+            tracing::error!("{commit}\n  {} stays at {}", self.options.environment, goal.revision.short());
+        } else {
+            tracing::error!("{commit}");
+            let short = commit.revision.short();
+            self.health.set_not_ready(vec![format!("the commit {short} is refused for its signature")]);
+        }
+        self.status.unverified = Some((commit.revision.id.clone(), commit.reason()));
+        self.later(super::STATUS_AFTER, Timer::Status);
     }
 
     /// Begins with the newest revision, unless one is being rendered. A revision whose objects are still being applied

@@ -33,6 +33,7 @@ mod lifecycle;
 mod pruning;
 mod rights;
 mod schedules;
+mod signatures;
 mod sops;
 mod transports;
 mod trouble;
