@@ -17,6 +17,8 @@ use crate::render::{NAMESPACES, RenderedComponent};
 pub struct Tools {
     /// The cluster, whose writes need the lease.
     pub cluster: Cluster,
+    /// The same, as the service account that the environment's objects are kept by.
+    pub acting: Cluster,
     /// The key of digests.
     pub key: SecretKey,
 }
@@ -156,9 +158,11 @@ pub async fn apply(tools: &Tools, job: &ApplyJob) -> Result<Outcome, Refusal> {
 }
 
 async fn apply_fresh(tools: &Tools, job: &ApplyJob) -> Result<Outcome, Refusal> {
-    let cluster = &tools.cluster;
+    let cluster = &tools.acting;
+    // Whether a namespace is there is the agent's own question: a team's account need not be allowed to ask it.
+    let looking = if job.is_implied() { &tools.cluster } else { cluster };
     if (job.look_first || job.is_implied())
-        && let Some(live) = cluster.get(&job.resource, &job.key).await?
+        && let Some(live) = looking.get(&job.resource, &job.key).await?
     {
         if job.is_implied() {
             return Err(Refusal::There(Box::new(read_observed(&live)), assess(&live)));
@@ -201,7 +205,7 @@ async fn adopt(tools: &Tools, job: &ApplyJob, live: Value) -> Result<Outcome, Re
     let from = managers(&live);
     let mut live = live;
     if let Some((operations, _)) = migration(&live) {
-        live = tools.cluster.json_patch(&job.resource, &job.key, &operations).await?;
+        live = tools.acting.json_patch(&job.resource, &job.key, &operations).await?;
     }
     let live = write(tools, job, &live).await?;
     Ok(outcome(tools, job, &live, if ours { Done::Updated } else { Done::Adopted(from) }))
@@ -237,13 +241,13 @@ async fn apply_ours(tools: &Tools, job: &ApplyJob, own: Option<&[u8]>) -> Result
     let own = own.and_then(|bytes| FieldSet::from_json(bytes).ok());
     let still_ours = |own: &FieldSet| job.once.iter().any(|path| own.covers(path));
     if !job.once.is_empty() && own.as_ref().is_none_or(still_ours) {
-        let live = tools.cluster.get(&job.resource, &job.key).await?;
+        let live = tools.acting.get(&job.resource, &job.key).await?;
         let Some(live) = live else { return Box::pin(apply_fresh(tools, job)).await };
         let live = write(tools, job, &live).await?;
         return Ok(outcome(tools, job, &live, Done::Updated));
     }
     let body = job.manifest().without(&job.once);
-    match tools.cluster.apply(&job.resource, &job.key, body, TAKE).await {
+    match tools.acting.apply(&job.resource, &job.key, body, TAKE).await {
         Ok(Applied { created: true, live }) => {
             // It had gone meanwhile; what is set once is then due again.
             let live = if job.once.is_empty() { live } else { write_once(tools, job).await? };
@@ -256,11 +260,11 @@ async fn apply_ours(tools: &Tools, job: &ApplyJob, own: Option<&[u8]>) -> Result
 
 /// Rebuilds a lost baseline: a dry-run says what the server would make of our wish, and only a difference is written.
 async fn prove(tools: &Tools, job: &ApplyJob) -> Result<Outcome, Refusal> {
-    let Some(live) = tools.cluster.get(&job.resource, &job.key).await? else {
+    let Some(live) = tools.acting.get(&job.resource, &job.key).await? else {
         return apply_fresh(tools, job).await;
     };
     let body = job.manifest().without(&job.once);
-    let wished = match tools.cluster.apply(&job.resource, &job.key, body, ASK).await {
+    let wished = match tools.acting.apply(&job.resource, &job.key, body, ASK).await {
         Ok(wished) => wished.live,
         Err(error) => return recover(tools, job, error).await,
     };
@@ -282,10 +286,10 @@ async fn write(tools: &Tools, job: &ApplyJob, live: &Value) -> Result<Value, Ref
     let present: Vec<FieldPath> = job.once.iter().filter(|path| path.get(live).is_some()).cloned().collect();
     if !present.is_empty() {
         let kept = only(live, &present).to_string().into_bytes();
-        tools.cluster.apply(&job.resource, &job.key, kept, ONCE).await?;
+        tools.acting.apply(&job.resource, &job.key, kept, ONCE).await?;
     }
     let body = job.manifest().without(&job.once);
-    match tools.cluster.apply(&job.resource, &job.key, body, TAKE).await {
+    match tools.acting.apply(&job.resource, &job.key, body, TAKE).await {
         Ok(applied) => Ok(applied.live),
         Err(error) => Err(error.into()),
     }
@@ -299,7 +303,7 @@ async fn hand_over_once(tools: &Tools, job: &ApplyJob, live: &Value) -> Result<V
 /// Sets what is set once on an object that was made without it.
 async fn write_once(tools: &Tools, job: &ApplyJob) -> Result<Value, Refusal> {
     let kept = only(&job.manifest().reveal(), &job.once).to_string().into_bytes();
-    Ok(tools.cluster.apply(&job.resource, &job.key, kept, ONCE).await?.live)
+    Ok(tools.acting.apply(&job.resource, &job.key, kept, ONCE).await?.live)
 }
 
 /// What is left to try after the server refused an object.
@@ -310,11 +314,11 @@ async fn recover(tools: &Tools, job: &ApplyJob, error: ApiError) -> Result<Outco
     if let ApiError::Rejected { code: 422, .. } = &error {
         // A field that somebody added can make our wish invalid: a strategy's parameters beside another strategy.
         // Taken out, what we want is valid again.
-        if let Some(live) = tools.cluster.get(&job.resource, &job.key).await? {
+        if let Some(live) = tools.acting.get(&job.resource, &job.key).await? {
             let operations = crate::plan::drift::removal(&live, job.manifest(), &job.once);
             if !operations.is_empty() {
                 tracing::debug!(object = %job.key, %error, "takes out what others added, and tries again");
-                tools.cluster.json_patch(&job.resource, &job.key, &operations).await?;
+                tools.acting.json_patch(&job.resource, &job.key, &operations).await?;
                 let live = write(tools, job, &live).await?;
                 return Ok(outcome(tools, job, &live, Done::Updated));
             }
@@ -356,13 +360,13 @@ async fn replace(tools: &Tools, job: &ApplyJob, error: ApiError) -> Result<Outco
         ..job.key.clone()
     };
     trial["metadata"]["name"] = Value::String(trial_key.name.clone());
-    tools.cluster.apply(&job.resource, &trial_key, trial.to_string().into_bytes(), ASK).await?;
-    let live = tools.cluster.get(&job.resource, &job.key).await?;
+    tools.acting.apply(&job.resource, &trial_key, trial.to_string().into_bytes(), ASK).await?;
+    let live = tools.acting.get(&job.resource, &job.key).await?;
     let uid = live.as_ref().and_then(|live| live.pointer("/metadata/uid")).and_then(Value::as_str);
-    tools.cluster.delete(&job.resource, &job.key, uid, false).await?;
+    tools.acting.delete(&job.resource, &job.key, uid, false).await?;
     for _ in 0..100 {
-        if tools.cluster.get(&job.resource, &job.key).await?.is_none() {
-            let applied = tools.cluster.apply(&job.resource, &job.key, job.manifest().wire(), TAKE).await?;
+        if tools.acting.get(&job.resource, &job.key).await?.is_none() {
+            let applied = tools.acting.apply(&job.resource, &job.key, job.manifest().wire(), TAKE).await?;
             let live = if job.once.is_empty() {
                 applied.live
             } else {

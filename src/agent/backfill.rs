@@ -279,7 +279,7 @@ impl Agent {
         if self.late_runs.due.is_empty() || std::mem::replace(&mut self.late_runs.under_way, true) {
             return;
         }
-        let cluster = self.tools.cluster.clone();
+        let cluster = self.tools.acting.clone();
         let due = self.late_runs.due.clone();
         self.jobs.spawn(async move {
             let mut results: CaughtUp = Vec::new();

@@ -52,7 +52,7 @@ pub struct Repair {
 /// Reads the object and compares it with what we applied.
 pub async fn confirm(tools: &Tools, question: Question) -> Result<Confirmation, ApiError> {
     let Question { job, baseline, ignore, noticed } = question;
-    let live = tools.cluster.get(&job.resource, &job.key).await?;
+    let live = tools.acting.get(&job.resource, &job.key).await?;
     let Some(live) = live else {
         let finding = Finding::missing();
         let confirmed = Instant::now();
@@ -94,7 +94,7 @@ pub async fn confirm(tools: &Tools, question: Question) -> Result<Confirmation, 
 async fn wished(tools: &Tools, job: &ApplyJob) -> Result<Baseline, ApiError> {
     let ask = ApplyMode { manager: MANAGER, force: true, dry_run: true };
     let body = job.manifest().without(&job.once);
-    let asked = tools.cluster.apply(&job.resource, &job.key, body, ask).await;
+    let asked = tools.acting.apply(&job.resource, &job.key, body, ask).await;
     let live = asked.map_err(|error| error.map_message(|text| job.manifest().scrub(text)))?.live;
     let fields = own_entry(&live).map(|(_, fields)| fields).unwrap_or_default();
     Ok(Baseline::of(job.digest, &fields, &live, &tools.key))
@@ -108,7 +108,7 @@ pub async fn repair(
     reapply: bool,
 ) -> Result<Outcome, Refusal> {
     if !removal.is_empty() {
-        let patched = tools.cluster.json_patch(&job.resource, &job.key, removal).await;
+        let patched = tools.acting.json_patch(&job.resource, &job.key, removal).await;
         let live = patched.map_err(|error| error.map_message(|text| job.manifest().scrub(text)))?;
         if !reapply {
             return Ok(apply::outcome(tools, job, &live, Done::Updated));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::apply::{own_entry, read_observed};
+use super::apply::{Tools, own_entry, read_observed};
 use super::jobs::Finished;
 use super::start::known_kinds;
 use super::world::Phase;
@@ -212,11 +212,11 @@ impl Agent {
     /// applied; the rest becomes ours too, to be deleted by the rules that hold for all.
     pub(super) fn hand_over(&mut self) {
         for name in std::mem::take(&mut self.former) {
-            let (cluster, offer) = (self.tools.cluster.clone(), self.offer.clone());
+            let (tools, offer) = (self.tools.clone(), self.offer.clone());
             let namespace = self.options.namespace.clone();
             let apply_set = self.apply_set.clone();
             self.jobs.spawn(async move {
-                let result = take_over(&cluster, &offer, &namespace, &name, &apply_set).await;
+                let result = take_over(&tools, &offer, &namespace, &name, &apply_set).await;
                 Finished::HandedOver(name, result)
             });
         }
@@ -278,12 +278,13 @@ fn differences(body: &Value, known: &Value, live: &Value, key: &SecretKey) -> Ve
 /// Gives the objects of another environment our label, then removes that environment. Begun again after a crash, it
 /// goes on where it was.
 async fn take_over(
-    cluster: &Cluster,
+    tools: &Tools,
     offer: &Offer,
     namespace: &str,
     name: &str,
     apply_set: &str,
 ) -> Result<HandOver, ApiError> {
+    let cluster = &tools.cluster;
     let lease = Lease {
         cluster: cluster.clone(),
         namespace: namespace.to_owned(),
@@ -306,7 +307,7 @@ async fn take_over(
     for kind in known_kinds(mirror.as_ref(), &Inventory::default()) {
         let Some(resource) = offer.catalog.kind(&kind) else { continue };
         for (key, _) in cluster.observe(resource, &selector).await? {
-            let live = cluster.json_patch(resource, &key, &relabel).await?;
+            let live = tools.acting.json_patch(resource, &key, &relabel).await?;
             taken.push((key, read_observed(&live)));
         }
     }

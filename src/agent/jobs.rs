@@ -11,8 +11,8 @@ use super::environment::{HandOver, Kept, Neighbour};
 use super::sync::Rendered;
 use super::world::Phase;
 use super::{Agent, Task, Timer};
-use crate::cluster::{ApiError, Offer};
-use crate::environment;
+use crate::cluster::{ApiError, Offer, ServiceAccount};
+use crate::environment::{self, EnvironmentSpec};
 use crate::manifest::{ObjectKey, SecretKey, apply_set_id};
 use crate::plan::health::{Health, assess};
 use crate::plan::{Observed, Resource};
@@ -192,14 +192,14 @@ impl Agent {
             Task::Delete => {
                 let Some((resource, uid)) = self.deletion(key) else { return self.world.leave_pruning(key) };
                 self.jobs.spawn(async move {
-                    let result = tools.cluster.delete(&resource, &owned, Some(&uid), false).await;
+                    let result = tools.acting.delete(&resource, &owned, Some(&uid), false).await;
                     Finished::Deleted(owned, result)
                 });
             }
             Task::Assess => {
                 let Some(resource) = self.offer.catalog.kind(&key.group_kind).cloned() else { return };
                 self.jobs.spawn(async move {
-                    let live = tools.cluster.get(&resource, &owned).await;
+                    let live = tools.acting.get(&resource, &owned).await;
                     let seen = live.map(|live| live.map(|live| (assess(&live), apply::read_observed(&live))));
                     Finished::Assessed(owned, Box::new(seen))
                 });
@@ -224,6 +224,18 @@ impl Agent {
         if let Some(tracked) = self.world.objects.get_mut(key) {
             tracked.busy = true;
             self.running += 1;
+        }
+    }
+
+    /// Keeps the environment's objects as the service account that git names for it, or else as the one that the
+    /// installation names; as the agent itself where there is neither.
+    pub(super) fn act_as(&mut self, spec: &EnvironmentSpec) {
+        let account = account_of(spec, self.options.default_service_account.as_deref());
+        if account.as_ref() != self.tools.acting.account() {
+            if let Some(account) = &account {
+                tracing::info!(topic = "plan", "{} is kept as {account}", self.options.environment);
+            }
+            self.tools.acting = self.tools.cluster.acting_as(account);
         }
     }
 
@@ -442,6 +454,12 @@ impl Agent {
             self.jobs.spawn(async move { Finished::Discovered(cluster.discover().await) });
         }
     }
+}
+
+/// The service account by whose rights an environment is kept.
+pub fn account_of(spec: &EnvironmentSpec, default: Option<&str>) -> Option<ServiceAccount> {
+    let name = spec.service_account.as_deref().or(default)?;
+    Some(ServiceAccount { namespace: spec.namespace.clone(), name: name.to_owned() })
 }
 
 /// A seed that nobody can guess: templates make passwords of it.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::AgentError;
 use super::apply::{ASK, belongs_elsewhere, managers, read_observed, unreplaceable};
 use super::environment::{Neighbour, former_names, neighbours};
-use super::jobs::{random_seed, render};
+use super::jobs::{account_of, random_seed, render};
 use super::keys::KeySource;
 use super::start::known_kinds;
 use super::sync::Rendered;
@@ -39,6 +39,8 @@ pub struct PreviewOptions {
     pub environment: String,
     /// The namespace of the agent's own objects.
     pub namespace: String,
+    /// The service account, of the environment's namespace, that environments are kept by which name none.
+    pub default_service_account: Option<String>,
     /// Where the keys of encrypted files lie.
     pub keys: KeySource,
 }
@@ -191,8 +193,10 @@ pub async fn preview(
     let plan =
         plan::plan(&rendered.desired, &known.observed, &known.inventory, &policy, &offer.catalog, &known.key);
     let former = former_names(&known.neighbours, &source.name(), &rendered.environments);
+    let spec = &rendered.environment.environment.spec;
+    let account = account_of(spec, options.default_service_account.as_deref());
     let judge = Judge {
-        cluster: &cluster,
+        cluster: &cluster.acting_as(account),
         offer: &offer,
         known: &known,
         policy: &policy,

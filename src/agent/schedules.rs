@@ -78,7 +78,7 @@ impl Agent {
             })
             .map(|(key, _)| key.clone())
             .collect();
-        let cluster = self.tools.cluster.clone();
+        let cluster = self.tools.acting.clone();
         self.jobs.spawn(async move {
             let mut missed = Vec::new();
             for key in keys {

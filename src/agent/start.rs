@@ -39,6 +39,8 @@ pub struct AgentOptions {
     pub environment: String,
     /// The namespace of the agent's own objects.
     pub namespace: String,
+    /// The service account, of the environment's namespace, that environments are kept by which name none.
+    pub default_service_account: Option<String>,
     /// Who this agent is: in the lease and in Events. The same after a restart of the same agent.
     pub identity: String,
     /// Where the clone and the lock are kept.
@@ -257,7 +259,7 @@ async fn keep(
     let runs_judged_until = super::schedules::judged_until(&status.next_runs);
     let agent = Agent {
         options: options.clone(),
-        tools: Tools { cluster, key },
+        tools: Tools { acting: cluster.clone(), cluster, key },
         store,
         offer,
         world,

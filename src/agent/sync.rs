@@ -147,6 +147,7 @@ impl Agent {
 
     fn set_goal(&mut self, arrival: &Arrival, rendered: Rendered) {
         self.policy = Policy::of(&rendered.environment.environment.spec);
+        self.act_as(&rendered.environment.environment.spec);
         let plan = plan::plan(
             &rendered.desired,
             &self.world.observed_set(),

@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::cluster::ClusterArgs;
+use super::cluster::{AccountArgs, ClusterArgs};
 use super::sops::SopsArgs;
 use super::source::SourceArgs;
 use crate::agent::{self, AgentOptions, KeySource};
@@ -42,6 +42,8 @@ pub struct AgentArgs {
     cluster: ClusterArgs,
     #[command(flatten)]
     sops: SopsArgs,
+    #[command(flatten)]
+    account: AccountArgs,
     /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9620", env = "MOORING_LISTEN")]
     listen: SocketAddr,
@@ -57,7 +59,8 @@ pub struct AgentArgs {
 /// Runs the agent until SIGTERM or SIGINT.
 pub fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
     let source = args.source.open()?;
-    let options = options(&args.environment, &args.source, &args.cluster, args.sops.of_agent(), false);
+    let options =
+        options(&args.environment, &args.source, &args.cluster, &args.account, args.sops.of_agent(), false);
     super::runtime()?.block_on(async {
         let health = Arc::new(Health::new(STALE));
         let metrics = Arc::new(Metrics::new());
@@ -89,6 +92,7 @@ pub fn options(
     environment: &str,
     source: &SourceArgs,
     cluster: &ClusterArgs,
+    account: &AccountArgs,
     keys: KeySource,
     once: bool,
 ) -> AgentOptions {
@@ -97,6 +101,7 @@ pub fn options(
         cluster: cluster.options(),
         environment: environment.to_owned(),
         namespace: cluster.agent_namespace.clone(),
+        default_service_account: account.default_service_account.clone(),
         identity: identity(&state),
         state,
         keys,

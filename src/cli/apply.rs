@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::Notify;
 
-use super::cluster::ClusterArgs;
+use super::cluster::{AccountArgs, ClusterArgs};
 use super::sops::SopsArgs;
 use super::source::SourceArgs;
 use crate::agent;
@@ -27,6 +27,8 @@ pub struct ApplyArgs {
     cluster: ClusterArgs,
     #[command(flatten)]
     sops: SopsArgs,
+    #[command(flatten)]
+    account: AccountArgs,
     /// How long to wait until all of it is ready.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
@@ -35,8 +37,9 @@ pub struct ApplyArgs {
 /// Applies an environment by the agent's own loop, which ends when the revision is settled and healthy.
 pub fn run(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     let source = args.source.open()?;
+    let keys = args.sops.of_person();
     let options =
-        super::agent::options(&args.environment, &args.source, &args.cluster, args.sops.of_person(), true);
+        super::agent::options(&args.environment, &args.source, &args.cluster, &args.account, keys, true);
     super::runtime()?.block_on(async {
         let cancel = super::agent::ended_by_signal()?;
         let health = Arc::new(Health::new(Duration::MAX));

@@ -21,6 +21,16 @@ pub struct ClusterArgs {
     pub agent_namespace: String,
 }
 
+/// By whose rights an environment is kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct AccountArgs {
+    /// The service account, of the environment's namespace, that is impersonated for an environment which names none. Without
+    /// it such an environment is kept by the rights of the agent itself.
+    #[arg(long, value_name = "NAME", env = "MOORING_DEFAULT_SERVICE_ACCOUNT")]
+    pub default_service_account: Option<String>,
+}
+
 impl ClusterArgs {
     /// The options for a connection.
     pub fn options(&self) -> ClusterOptions {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::cluster::ClusterArgs;
+use super::cluster::{AccountArgs, ClusterArgs};
 use super::paint;
 use super::sops::SopsArgs;
 use super::source::SourceArgs;
@@ -54,6 +54,8 @@ pub struct PlanArgs {
     cluster: ClusterArgs,
     #[command(flatten)]
     sops: SopsArgs,
+    #[command(flatten)]
+    account: AccountArgs,
     /// List every field of every object, and the objects that stay as they are.
     #[arg(short, long)]
     all: bool,
@@ -69,6 +71,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         cluster: args.cluster.options(),
         environment: args.environment.clone(),
         namespace: args.cluster.agent_namespace.clone(),
+        default_service_account: args.account.default_service_account.clone(),
         keys: args.sops.of_person(),
     };
     let preview = super::runtime()?.block_on(async {

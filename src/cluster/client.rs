@@ -1,6 +1,8 @@
 //! The connection to one cluster that the user named, and requests with a limit on everything.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request, StatusCode, header};
@@ -28,12 +30,29 @@ pub struct ClusterOptions {
     pub context: Option<String>,
 }
 
+/// A service account, by which requests are made on behalf of a team.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for ServiceAccount {
+    /// The user name that the API server knows it by.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "system:serviceaccount:{}:{}", self.namespace, self.name)
+    }
+}
+
 /// A client of one API server. Cheap to clone.
 #[derive(Clone)]
 pub struct Cluster {
     client: kube::Client,
     server: String,
     permit: Option<Permit>,
+    account: Option<Arc<ServiceAccount>>,
 }
 
 /// An answer with its status, of any code below 300.
@@ -91,7 +110,7 @@ impl Cluster {
         let client = ClientBuilder::try_from(config)
             .map_err(|error| ApiError::Configuration { reason: error.to_string() })?
             .build();
-        Ok(Self { client, server, permit: None })
+        Ok(Self { client, server, permit: None, account: None })
     }
 
     async fn config(options: &ClusterOptions) -> Result<kube::Config, ApiError> {
@@ -119,6 +138,18 @@ impl Cluster {
     #[must_use]
     pub fn with_permit(&self, permit: Permit) -> Self {
         Self { permit: Some(permit), ..self.clone() }
+    }
+
+    /// The same connection, whose requests the API server judges by the rights of this service account instead of our
+    /// own. It adds the account's groups by itself, so that the right to impersonate the account is all we need.
+    #[must_use]
+    pub fn acting_as(&self, account: Option<ServiceAccount>) -> Self {
+        Self { account: account.map(Arc::new), ..self.clone() }
+    }
+
+    /// The service account that requests are made as, if not as ourselves.
+    pub fn account(&self) -> Option<&ServiceAccount> {
+        self.account.as_deref()
     }
 
     /// The API server's URL.
@@ -164,6 +195,9 @@ impl Cluster {
             .header(header::ACCEPT, call.accept.unwrap_or("application/json"));
         if let Some((content_type, _)) = &call.body {
             request = request.header(header::CONTENT_TYPE, *content_type);
+        }
+        if let Some(account) = &self.account {
+            request = request.header("Impersonate-User", account.to_string());
         }
         let body = call.body.as_ref().map(|(_, bytes)| bytes.clone()).unwrap_or_default();
         let request = request

@@ -220,6 +220,13 @@ fn rule_to_add(message: &str) -> String {
         Some(namespace) => format!("a Role in the namespace {}", namespace.as_str()),
         None => "a ClusterRole".to_owned(),
     };
+    if found[1].starts_with("impersonate") && &found[2] == "serviceaccounts" {
+        let name = message.split('"').nth(1).unwrap_or_default();
+        return format!(
+            "; to allow the agent to act as this service account, add to {place}: {{apiGroups: [\"\"], resources: \
+             [\"serviceaccounts\"], verbs: [impersonate], resourceNames: [\"{name}\"]}}"
+        );
+    }
     // All that an object of an environment needs, whichever was refused first.
     let verbs = match &found[1] {
         "get" | "create" | "patch" | "update" | "delete" => "get, create, patch, delete",
@@ -253,6 +260,11 @@ mod tests {
         let rule =
             r#"a ClusterRole: {apiGroups: ["apps"], resources: ["deployments"], verbs: [list, watch]}"#;
         assert!(global.ends_with(rule), "{global}");
+        let other = text(
+            r#"serviceaccounts "team" is forbidden: User "u" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "demo""#,
+        );
+        let rule = r#"a Role in the namespace demo: {apiGroups: [""], resources: ["serviceaccounts"], verbs: [impersonate], resourceNames: ["team"]}"#;
+        assert!(other.ends_with(rule), "{other}");
         assert!(text("exceeded quota: few").ends_with("not allowed: exceeded quota: few"));
     }
 }

@@ -15,7 +15,7 @@ mod retry;
 mod takeover;
 
 pub use apply::{Applied, ApplyMode, ONCE_MANAGER, path_of};
-pub use client::{Answer, Call, Cluster, ClusterOptions};
+pub use client::{Answer, Call, Cluster, ClusterOptions, ServiceAccount};
 pub use discover::Offer;
 pub use environment::{Mirror, custom_resource_definition, environment_key, member_kinds};
 pub use error::{ApiError, Cause};

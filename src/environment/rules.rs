@@ -37,6 +37,7 @@ pub(super) fn check(input: &Input<'_>, document: &Node, problems: &mut Problems)
     }
     let Some(spec) = document.get("spec") else { return };
     label(spec.get("namespace"), "spec.namespace", LABEL, problems);
+    label(spec.get("serviceAccount"), "spec.serviceAccount", LABEL, problems);
     for (index, word) in items(spec.find(&["pruneGuard", "allow"])).enumerate() {
         label(Some(word), &format!("spec.pruneGuard.allow[{index}]"), RELEASE_NAME, problems);
     }

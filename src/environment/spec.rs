@@ -63,6 +63,11 @@ pub struct EnvironmentSpec {
     /// The namespace where components and producers land unless they say otherwise.
     #[schemars(length(min = 1, max = 63), extend("pattern" = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub namespace: String,
+    /// The service account, in this namespace, by whose rights the environment's objects are read and written, so that
+    /// the environment can do no more than the account. The agent must be allowed to impersonate it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), extend("pattern" = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub service_account: Option<String>,
     /// What happens when the cluster no longer is as git says.
     #[serde(default)]
     pub drift: DriftPolicy,

@@ -103,6 +103,7 @@ spec:
       name: trino-worker
       paths: [/spec/replicas, "/spec/template/spec/containers/[name=trino]/image"]
       reason: the autoscaler owns it
+  serviceAccount: team
 "#;
 
 fn errors(text: &str) -> Vec<String> {
@@ -122,6 +123,7 @@ fn every_key_of_the_map_is_read() {
     let loaded = load(&Tree::new(GOOD), "local").unwrap();
     let spec = &loaded.environment.spec;
     assert_eq!((spec.namespace.as_str(), spec.drift, spec.prune), ("lakehouse", DriftPolicy::Report, false));
+    assert_eq!(spec.service_account.as_deref(), Some("team"));
     assert_eq!(spec.prune_guard, PruneGuard { share: 1.0, allow: vec!["spark".to_owned()] });
     assert_eq!(spec.components[1].set["broker"]["heap"], "512m");
     assert_eq!(spec.components[2].prune, Some(true));
@@ -185,6 +187,11 @@ fn all_errors_come_at_once_in_the_order_of_the_file() {
 
 /// What is replaced in the good file, by what, and the error that follows.
 const MISTAKES: &[(&str, &str, &str)] = &[
+    (
+        "serviceAccount: team",
+        "serviceAccount: Team/x",
+        "37:19: spec.serviceAccount is `Team/x`, which is not made of lower-case letters, digits and inner hyphens alone; write `team-x`",
+    ),
     ("kind: Environment", "kind: Enviroment", "2:7: kind is `Enviroment`; did you mean `Environment`?"),
     ("v1alpha1", "v1", "1:13: apiVersion is `mooring.dev/v1`; did you mean `mooring.dev/v1alpha1`?"),
     (
@@ -420,7 +427,7 @@ fn what_is_no_environment_at_all_is_refused_at_its_place() {
 #[test]
 fn more_than_a_hundred_errors_are_counted_and_not_listed() {
     let rules = "    - kind: x\n".repeat(80);
-    let found = errors(&format!("{GOOD}{rules}"));
+    let found = errors(&format!("{}{rules}", GOOD.replace("  serviceAccount: team\n", "")));
     assert_eq!(found.len(), 101);
     assert!(found[100].contains("140 more problems are not listed"), "{}", found[100]);
 }

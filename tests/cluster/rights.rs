@@ -9,7 +9,7 @@ use crate::scene::{Scene, config_map, deployment};
 
 /// A scene whose agents are the service account of the chart, rendered with these values, in which NAME stands for the
 /// scene's namespace.
-fn scene_of(values: &[&str]) -> Scene {
+pub fn scene_of(values: &[&str]) -> Scene {
     let scene = Scene::new();
     scene.make_namespace();
     let namespace = scene.agent_namespace();
