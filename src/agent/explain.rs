@@ -33,7 +33,7 @@ impl Agent {
         self.later(NEXT_LOOK, Timer::Explain);
         for key in unwell {
             let Some(resource) = self.offer.catalog.kind(&key.group_kind).cloned() else { continue };
-            let (cluster, pod) = (self.tools.cluster.clone(), pod.clone());
+            let (cluster, pod) = (self.tools.acting.clone(), pod.clone());
             self.jobs.spawn(async move {
                 // What cannot be learned, for lack of a right for example, stays unsaid: the workload's own words remain.
                 let mut said = None;
