@@ -77,6 +77,11 @@ impl StatusKeeper {
             .all(|field| mirror["metadata"].get(field) == metadata.get(field))
     }
 
+    /// The id of the revision that was applied last.
+    pub fn applied(&self) -> Option<&str> {
+        self.written.as_ref()?.revision.as_deref()
+    }
+
     /// What was written is there no more.
     pub fn forget_written(&mut self) {
         self.written = None;

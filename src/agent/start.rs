@@ -256,6 +256,7 @@ async fn keep(
     let keys = options.keys.read();
     super::keys::tell(&keys);
     let status = StatusKeeper::new(mirror.as_ref());
+    let source = source.remembering(status.applied());
     let runs_judged_until = super::schedules::judged_until(&status.next_runs);
     let agent = Agent {
         options: options.clone(),

@@ -77,13 +77,19 @@ pub(super) struct GitSource {
     pub(super) options: Arc<GitOptions>,
     store: Arc<Mutex<Option<Store>>>,
     worker: Arc<Worker>,
+    /// The commit that was applied last, as others remember it.
+    last: Option<Oid>,
 }
 
 impl GitSource {
     pub(super) fn new(options: GitOptions) -> Result<Self, SourceError> {
         super::limits::set_library_limits();
         reference::check(&options.address, &options.reference)?;
-        Ok(Self { options: Arc::new(options), store: Arc::default(), worker: Arc::default() })
+        Ok(Self { options: Arc::new(options), store: Arc::default(), worker: Arc::default(), last: None })
+    }
+
+    pub(super) fn remembering(self, last: Option<Oid>) -> Self {
+        Self { last, ..self }
     }
 
     /// Asks the remote; `None` if the reference is still at `known`.
@@ -105,6 +111,36 @@ impl GitSource {
         let source = self.clone();
         let remote = self.options.address.to_string();
         self.worker.run(&remote, "reading", Duration::from_secs(30), move || source.kept_now()).await
+    }
+
+    /// The commit that was applied last, by its id, although the branch may be elsewhere by now: what to hold on to on a
+    /// machine that kept nothing. `None` if nobody remembers it.
+    pub(super) async fn last(&self) -> Result<Option<Arrival>, SourceError> {
+        let Some(id) = self.last else { return Ok(None) };
+        let budget = Budget::new(self.options.timeout, self.options.fetch_bytes);
+        let _stop = budget.stop_on_drop();
+        let limit = self.options.timeout + Duration::from_secs(5);
+        let source = self.clone();
+        let remote = self.options.address.to_string();
+        self.worker.run(&remote, "fetching", limit, move || source.last_now(id, &budget).map(Some)).await
+    }
+
+    fn last_now(&self, id: Oid, budget: &Budget) -> Result<Arrival, SourceError> {
+        let learned = Instant::now();
+        let clone = self.clone_in_use()?;
+        let repository = clone.repository().map_err(|error| self.damaged(&clone, &error))?;
+        let name = reference::candidates(&self.options.reference).swap_remove(0);
+        let tip = Tip { name, id };
+        if let Transport::Local(path) = &self.options.address.transport {
+            let remote = self.options.address.to_string();
+            transfer::copy_commit(&self.origin(path)?, &repository, id, &remote, budget)?;
+        } else {
+            self.converse(budget, |conversation| conversation.fetch(&repository, &tip))?;
+        }
+        let snapshot = self.snapshot(&clone, &tip)?;
+        self.admit(&repository, &snapshot)?;
+        keep(&repository, &tip.local_name(), id).map_err(|error| self.damaged(&clone, &error))?;
+        Ok(Arrival { snapshot, learned, took: learned.elapsed() })
     }
 
     fn kept_now(&self) -> Result<Option<Arrival>, SourceError> {
@@ -150,15 +186,9 @@ impl GitSource {
         let answer = if let Transport::Local(path) = &options.address.transport {
             self.ask_local(path, &repository, known, budget)
         } else {
-            let known_hosts =
-                options.credentials.known_hosts.clone().unwrap_or_else(|| options.state.join("known_hosts"));
-            let login = options.credentials.login(&options.address)?;
-            Conversation { address: &options.address, login, known_hosts: &known_hosts, budget }.ask(
-                &repository,
-                &options.reference,
-                known,
-                &mut || learned = Instant::now(),
-            )
+            self.converse(budget, |conversation| {
+                conversation.ask(&repository, &options.reference, known, &mut || learned = Instant::now())
+            })
         };
         let tip = match answer {
             Ok(Answer::Unchanged) => return Ok(None),
@@ -188,6 +218,19 @@ impl GitSource {
         Ok(Some(Arrival { snapshot, learned, took: learned.elapsed() }))
     }
 
+    /// Speaks with the remote over the network.
+    fn converse<T>(
+        &self,
+        budget: &Budget,
+        speak: impl FnOnce(Conversation<'_>) -> Result<T, SourceError>,
+    ) -> Result<T, SourceError> {
+        let options = &*self.options;
+        let known_hosts =
+            options.credentials.known_hosts.clone().unwrap_or_else(|| options.state.join("known_hosts"));
+        let login = options.credentials.login(&options.address)?;
+        speak(Conversation { address: &options.address, login, known_hosts: &known_hosts, budget })
+    }
+
     fn ask_local(
         &self,
         path: &std::path::Path,
@@ -202,19 +245,7 @@ impl GitSource {
             step,
             reason: reason(error),
         };
-        let origin = Repository::open(path).map_err(|error| match (error.code(), error.class()) {
-            (ErrorCode::Owner, _) => SourceError::Git {
-                remote: remote.clone(),
-                step: "opening",
-                reason: format!(
-                    "it belongs to another user; to trust it: git config --global --add safe.directory {remote}"
-                ),
-            },
-            (ErrorCode::NotFound, ErrorClass::Os | ErrorClass::Repository) => {
-                SourceError::NoRepository { remote: remote.clone(), reason: reason(&error) }
-            }
-            _ => failed("opening", &error),
-        })?;
+        let origin = self.origin(path)?;
         for name in reference::candidates(&self.options.reference) {
             let Ok(found) = origin.find_reference(&name) else { continue };
             let Ok(found) = found.resolve() else { continue };
@@ -251,6 +282,24 @@ impl GitSource {
             Some(verification) => verification.admit(repository, snapshot.revision()),
             None => Ok(()),
         }
+    }
+
+    /// Opens a remote that is a path of this machine.
+    fn origin(&self, path: &std::path::Path) -> Result<Repository, SourceError> {
+        let remote = self.options.address.to_string();
+        Repository::open(path).map_err(|error| match (error.code(), error.class()) {
+            (ErrorCode::Owner, _) => SourceError::Git {
+                step: "opening",
+                reason: format!(
+                    "it belongs to another user; to trust it: git config --global --add safe.directory {remote}"
+                ),
+                remote,
+            },
+            (ErrorCode::NotFound, ErrorClass::Os | ErrorClass::Repository) => {
+                SourceError::NoRepository { remote, reason: reason(&error) }
+            }
+            _ => SourceError::Git { remote, step: "opening", reason: reason(&error) },
+        })
     }
 
     /// Opens the commit, which proves that it is there.

@@ -236,3 +236,17 @@ async fn a_fetch_over_http_that_is_too_large_is_broken_off() {
     let source = GitSource::new(server.options(&remote, "lake.git", None)).unwrap();
     assert_eq!(text(&source.poll(None).await.unwrap().unwrap().snapshot, "x"), noise);
 }
+
+#[tokio::test]
+async fn over_http_a_commit_is_fetched_by_its_id_where_the_server_allows_it() {
+    let remote = Remote::new();
+    let old = remote.commit("main", &[("a", "1")]);
+    remote.commit("main", &[("a", "2")]);
+    let server = Server::start(remote.folder.path().to_owned(), None);
+    let last = || GitSource::new(server.options(&remote, "lake.git", None)).unwrap().remembering(Some(old));
+    let refused = last().last().await.unwrap_err();
+    assert!(matches!(refused, SourceError::Git { step: "fetching", .. }), "{refused}");
+    remote.repository.config().unwrap().set_bool("uploadpack.allowReachableSHA1InWant", true).unwrap();
+    let snapshot = last().last().await.unwrap().unwrap().snapshot;
+    assert_eq!((snapshot.revision().id.clone(), text(&snapshot, "a")), (old.to_string(), "1".to_owned()));
+}

@@ -94,6 +94,16 @@ impl Source {
         Self(Kind::Folder(FolderSource::new(path.into(), limits)))
     }
 
+    /// Told of the revision that was applied last, for the case that the branch's commit is refused on a machine which kept
+    /// nothing of it.
+    #[must_use]
+    pub fn remembering(self, revision: Option<&str>) -> Self {
+        match self.0 {
+            Kind::Git(source) => Self(Kind::Git(source.remembering(revision.and_then(|id| id.parse().ok())))),
+            folder @ Kind::Folder(_) => Self(folder),
+        }
+    }
+
     /// The remote's address without credentials, or the folder's path: the same for the same repository.
     pub fn name(&self) -> String {
         match &self.0 {
@@ -131,6 +141,7 @@ impl Source {
 async fn follow(source: &GitSource, poke: &Notify, tx: mpsc::Sender<SourceEvent>) {
     let mut reporter = Reporter::new(tx);
     let mut known: Option<Arc<Snapshot>> = None;
+    let mut refused_before = false;
     loop {
         let wait = match source.poll(known.as_deref()).await {
             Ok(arrival) => {
@@ -144,23 +155,21 @@ async fn follow(source: &GitSource, poke: &Notify, tx: mpsc::Sender<SourceEvent>
                 source.options.interval
             }
             Err(error) => {
+                let refused = error.refused().is_some();
                 // A refusal is an answer: what comes after it is asked for at the usual pace.
-                let answered = matches!(error, SourceError::Unverified(_) | SourceError::Keys { .. });
+                let answered = refused || matches!(error, SourceError::Keys { .. });
                 let attempts = reporter.failed(error).await;
-                if known.is_none() && attempts == 1 {
-                    match source.kept().await {
+                let news = attempts == 1 || (refused && !refused_before);
+                refused_before |= refused;
+                if known.is_none() && news {
+                    match hold_on_to(source, refused).await {
                         Ok(Some(arrival)) => {
                             // Better the state of the last run than none: drift is still seen while the remote is away.
                             known = Some(Arc::clone(&arrival.snapshot));
                             reporter.kept(arrival).await;
                         }
-                        Err(error) if error.refused().is_some() => {
-                            tracing::warn!(
-                                topic = "source",
-                                "what an earlier run left is of no use: {error}"
-                            );
-                        }
-                        _ => {}
+                        Ok(None) => {}
+                        Err(error) => tracing::warn!("nothing of an earlier run can be held on to: {error}"),
                     }
                 }
                 if answered {
@@ -175,6 +184,15 @@ async fn follow(source: &GitSource, poke: &Notify, tx: mpsc::Sender<SourceEvent>
             () = poke.notified() => {}
             () = tokio::time::sleep(jittered(wait)) => {}
         }
+    }
+}
+
+/// What there is to keep instead of the branch's commit: the state of this machine's last run, or, where the commit is refused
+/// and there is no such state, the revision that is remembered as the last one.
+async fn hold_on_to(source: &GitSource, refused: bool) -> Result<Option<Arrival>, SourceError> {
+    match source.kept().await {
+        Ok(None) | Err(SourceError::Unverified(_)) if refused => source.last().await,
+        kept => kept,
     }
 }
 

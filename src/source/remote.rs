@@ -65,23 +65,46 @@ impl Conversation<'_> {
             return Ok(Answer::Moved(tip));
         }
         *asked.borrow_mut() = 0;
+        // A branch may move to a commit that does not descend from the last one.
+        let refspec = format!("+{}:{}", tip.name, tip.local_name());
+        connection
+            .remote()
+            .download(&[refspec], Some(&mut self.fetching(&cause, &asked)))
+            .map_err(|error| cause.take().unwrap_or_else(|| self.failed("fetching", &error)))?;
+        Ok(Answer::Moved(tip))
+    }
+
+    /// Fetches the commit of this id, whether or not a reference leads to it. Servers may refuse that.
+    pub(super) fn fetch(&self, clone: &Repository, tip: &Tip) -> Result<(), SourceError> {
+        if clone.odb().map_err(|error| self.failed("fetching", &error))?.exists(tip.id) {
+            return Ok(());
+        }
+        let cause = RefCell::new(None);
+        let asked = RefCell::new(0);
+        let mut remote =
+            clone.remote_anonymous(&self.address.wire).map_err(|error| self.failed("fetching", &error))?;
+        remote
+            .download(&[format!("{}:{}", tip.id, tip.local_name())], Some(&mut self.fetching(&cause, &asked)))
+            .map_err(|error| cause.take().unwrap_or_else(|| self.failed("fetching", &error)))
+    }
+
+    /// One commit, without the history before it.
+    fn fetching<'c>(
+        &'c self,
+        cause: &'c RefCell<Option<SourceError>>,
+        asked: &'c RefCell<u32>,
+    ) -> FetchOptions<'c> {
         let mut options = FetchOptions::new();
         let mut proxy = ProxyOptions::new();
         proxy.auto();
         options
-            .remote_callbacks(self.callbacks(&cause, &asked, "fetching"))
+            .remote_callbacks(self.callbacks(cause, asked, "fetching"))
             .proxy_options(proxy)
             .download_tags(AutotagOption::None)
             .update_fetchhead(false)
             .follow_redirects(RemoteRedirect::None)
             .depth(1);
-        // A branch may move to a commit that does not descend from the last one.
-        let refspec = format!("+{}:{}", tip.name, tip.local_name());
-        connection
-            .remote()
-            .download(&[refspec], Some(&mut options))
-            .map_err(|error| cause.take().unwrap_or_else(|| self.failed("fetching", &error)))?;
-        Ok(Answer::Moved(tip))
+        options
     }
 
     fn callbacks<'c>(

@@ -90,14 +90,15 @@ fn only_signed_commits_are_applied_and_drift_is_put_back_to_the_last_of_them() {
     scene.disturb("settings", "a");
     assert_eq!(scene.datum("settings", "a").as_deref(), Some("1"));
 
-    // An agent that never saw a good commit changes nothing, and says so where an agent before it kept the environment.
+    // An agent of another machine, which kept nothing, asks for the commit that the Environment's status names.
     scene.agent().terminate();
     scene.wait_until("the agent has ended", || !scene.agent().is_running());
     let second = Desk(&scene).push("4", false);
     scene.start_with("other", &arguments);
     scene.wait_until("the refusal is told", || scene.agent().said("it is not signed"));
-    scene.wait_until("the status says it", || scene.condition("Ready").1.contains(&second));
+    scene.disturb("settings", "a");
     assert_eq!(scene.datum("settings", "a").as_deref(), Some("1"));
+    scene.wait_until("the status says it", || scene.condition("Ready").1.contains(&second));
 
     Desk(&scene).push("3", true);
     scene.settles();

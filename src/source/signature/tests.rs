@@ -350,6 +350,18 @@ async fn a_refused_commit_is_told_once_and_the_last_good_one_stays_also_after_a_
 }
 
 #[tokio::test]
+async fn a_machine_that_kept_nothing_fetches_the_commit_that_was_applied_last() {
+    let desk = Desk::new();
+    desk.list("signers", &desk.ssh_key("ada", &["-t", "ed25519"]));
+    let good = desk.commit_by_ssh("ada");
+    let bad = desk.commit(&[]);
+    let last = |id: &str| GitSource::new(desk.options(id)).unwrap().remembering(id.parse().ok());
+    assert_eq!(last(&good).last().await.unwrap().unwrap().snapshot.revision().id, good);
+    assert_eq!(last(&good).kept().await.unwrap().unwrap().snapshot.revision().id, good);
+    assert!(matches!(last(&bad).last().await, Err(SourceError::Unverified(_))));
+}
+
+#[tokio::test]
 async fn a_key_that_is_listed_later_is_known_without_a_restart() {
     let desk = Desk::new();
     let ada = desk.ssh_key("ada", &["-t", "ed25519"]);
