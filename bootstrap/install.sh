@@ -30,6 +30,8 @@ Options:
   --namespace NAME       where the agent runs (default: mooring-system)
   --profile PROFILE      cluster (default), or namespaced: rights in --namespaces alone
   --namespaces A,B       the namespaces that the environment names, for --profile namespaced
+  --age-keys FILE        age keys that open what sops encrypted (docs/secrets.md)
+  --verify-keys FILE     ssh or OpenPGP public keys: commits that none of them signed are refused (docs/signatures.md)
   --image NAME:TAG       another image of the agent
   --set KEY=VALUE        any other value of components/mooring; may be given again
   --timeout SECONDS      how long to wait (default: 300)
@@ -56,7 +58,7 @@ END
 parse() {
     repo='' branch=main environment=local namespace=mooring-system profile=cluster namespaces='' image='' timeout=300
     dry_run='' export_to='' uninstall='' token_file='' ssh_key='' known_hosts='' context='' values=()
-    local_git='' from=$CHECKOUT git_image='' new_token='' pushed='' arguments=()
+    local_git='' from=$CHECKOUT git_image='' new_token='' pushed='' arguments=() age_keys='' verify_keys=''
     while (($#)); do
         case $1 in
             --dry-run) dry_run=yes ;;
@@ -80,6 +82,7 @@ parse() {
     [[ -n $repo || -n $local_git || -n $uninstall ]] || fail "which git remote? name it: --repo URL, or --local-git for one in the cluster"
     [[ -z $repo || -z $local_git ]] || fail "--repo and --local-git exclude each other"
     [[ -n $local_git || -z $new_token$git_image && $from == "$CHECKOUT" ]] || fail "--from, --git-image and --new-token belong to --local-git"
+    [[ -z $verify_keys || -z $local_git ]] || fail "--verify-keys and --local-git exclude each other: what this script pushes is not signed"
     [[ $profile != namespaced || -n $namespaces ]] || fail "--profile namespaced needs --namespaces: those that the environment names"
     [[ $timeout =~ ^[0-9]+$ ]] || fail "--timeout $timeout: a number of seconds"
 }
@@ -98,6 +101,8 @@ parse_option() {
             ;;
         --namespaces) namespaces=$2 ;;
         --image) image=$2 ;;
+        --age-keys) age_keys=$2 ;;
+        --verify-keys) verify_keys=$2 ;;
         --git-image) git_image=$2 ;;
         --from)
             [[ -d $2/environments ]] || fail "--from $2: there is no folder $2/environments"
@@ -154,6 +159,20 @@ collect_credentials() {
     fi
 }
 
+# collect_keys: those that are not the remote's, each kind into a folder.
+collect_keys() {
+    mkdir -p "$work/sops" "$work/verify"
+    if [[ -n $age_keys ]]; then
+        readable "$age_keys" --age-keys
+        grep -q '^AGE-SECRET-KEY-1' "$age_keys" || fail "--age-keys $age_keys: it holds no private key of age" "age-keygen -o keys.txt makes one."
+        cp -- "$age_keys" "$work/sops/keys.agekey"
+    fi
+    if [[ -n $verify_keys ]]; then
+        readable "$verify_keys" --verify-keys
+        cp -- "$verify_keys" "$work/verify/keys"
+    fi
+}
+
 has_files() { [[ -d $1 && -n $(ls -A "$1") ]]; }
 
 # chart_arguments: adds what the options say to arguments.
@@ -163,6 +182,8 @@ chart_arguments() {
     if [[ -n $namespaces ]]; then arguments+=(--set "rbac.namespaces={$namespaces}"); fi
     if [[ -n $image ]]; then image_arguments --image "$image" arguments; fi
     if has_files "$work/credentials"; then arguments+=(--set-string git.secret=mooring-git); fi
+    if has_files "$work/sops"; then arguments+=(--set-string sops.secret=mooring-sops); fi
+    if has_files "$work/verify"; then arguments+=(--set-string verify.secret=mooring-verify --set-string verify.mode=require); fi
     if has_files "$work/webhook"; then arguments+=(--set-string webhook.secret=mooring-webhook); fi
     for value in "${values[@]}"; do arguments+=(--set "$value"); done
 }
@@ -275,6 +296,7 @@ agent_failed() {
 install() {
     credentials=$work/credentials
     if [[ -n $local_git ]]; then start_local_git; else collect_credentials; fi
+    collect_keys
     chart_arguments
     values_of "${arguments[@]}" >"$work/mooring.yaml"
     render >"$work/chart.yaml"
@@ -291,6 +313,8 @@ install() {
     if [[ -z $local_git ]] || ! keeps_itself; then all_manifests | apply_manifests; fi
     if [[ -z $local_git ]]; then apply_secret mooring-git "$credentials"; fi
     apply_secret mooring-webhook "$work/webhook"
+    apply_secret mooring-sops "$work/sops"
+    apply_secret mooring-verify "$work/verify"
     wait_until_ready
     cat <<END
 
