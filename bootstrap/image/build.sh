@@ -21,7 +21,7 @@ Options:
   --tag TAG         another tag than the release's ($(release))
   -h, --help        this text
 
-With an engine it prints the image's name. Without one it prints the path of an OCI archive, made of this checkout's programs
+With an engine it prints the image's name; those that others publish are pulled. Without one it prints the path of an OCI archive, made of this checkout's programs
 and Debian packages, and imports it into the nodes of 'bootstrap/local.sh --node' if they run. The same input gives the same
 archive, and is packed once.
 
@@ -95,18 +95,31 @@ build_with_engine() {
     printf '%s\n' "$2"
 }
 
+# pull REFERENCE: an image that others publish.
+pull() {
+    say "pulling $1 with $engine"
+    case $engine in
+        minikube) minikube image pull "$1" >&2 ;;
+        *) "$engine" pull "$1" >&2 ;;
+    esac || fail "$engine does not pull $1" "Its words are above."
+    printf '%s\n' "$1"
+}
+
 parse "$@"
 [[ -n $engine ]] || engine=$(find_engine)
 trap 'end_worker; rm -rf -- "$images_cache/.packing.$$"' EXIT
 trap 'exit 130' INT TERM HUP
 archives=()
 for name in "${images[@]}"; do
+    upstream='' left_out=()
     # shellcheck source=bootstrap/image/agent/recipe.sh
     . "$here/$name/recipe.sh"
     if [[ $engine == none ]]; then
-        pack "$name" "$repository:$tag"
+        pack "$name" "${upstream:-$repository:$tag}"
         archives+=("$archive")
         printf '%s\n' "$archive"
+    elif [[ -n $upstream ]]; then
+        pull "$upstream"
     else
         build_with_engine "$name" "$repository:$tag"
     fi

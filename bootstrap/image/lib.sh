@@ -3,12 +3,23 @@
 #
 # A recipe (NAME/recipe.sh) sets:
 #   repository   the image's name, without a tag
+#   upstream     or the whole name of somebody else's image, which nodes pull where they can: what is packed stands in for it, with
+#                the same programs at the same paths
 #   packages     Debian packages; what they depend on comes along
 #   left_out     those of the packages that nothing in the image needs
 #   options      flags of 'mooring-cluster image': the entry point, the user...
 #   files        a function that fills the folder $1 with all else, and may use what follows
 
 images_cache=$MOORING_CACHE/image
+
+# Java without a screen, and what of it no server needs: fonts, sound, smart cards, the packages' own scripts.
+# shellcheck disable=SC2034 # recipes use both
+java_packages=(openjdk-17-jre-headless)
+# shellcheck disable=SC2034
+java_left_out=(ca-certificates ca-certificates-java java-common openssl libssl3 debconf util-linux 'util-linux-extra' mawk ucf sensible-utils dpkg tar
+    'lib\(asound2\|audit\|avahi\|blkid\|brotli\|bz2\|cap\|com-err\|cups\|dbus\|expat\|ffi\|font\|freetype\|gcrypt\|glib2\|gnutls\|gpg-\)[^_]*'
+    'lib\(graphite2\|gssapi\|harfbuzz\|hogweed\|idn2\|jpeg\|keyutils\|krb5\|k5crypto\|lcms2\|lz4\|lzma\|md0\|mount\|nettle\|nspr\|nss3\)[^_]*'
+    'lib\(p11\|pam\|pcsclite\|png\|smartcols\|sqlite3\|systemd\|tasn1\|udev\|unistring\|uuid\|zstd\)[^_]*' 'font[^_]*' gcc-12-base)
 
 # release: the version of this checkout.
 release() { sed -n 's/^version = "\(.*\)"$/\1/p' "$CHECKOUT/Cargo.toml" | head -n 1; }
@@ -120,6 +131,92 @@ put() { install -D "$1" "$2/$3"; }
 program() {
     ensure_program "$1"
     put "$PROGRAM" "$2" "usr/bin/$1"
+}
+
+# java_home FOLDER: the Java of java_packages where the official images have theirs: /opt/java/openjdk/bin/java.
+java_home() {
+    mkdir -p "$1/opt/java" "$1/usr/bin"
+    ln -s "/usr/lib/jvm/java-17-openjdk-$(dpkg --print-architecture)" "$1/opt/java/openjdk"
+    ln -s /opt/java/openjdk/bin/java "$1/usr/bin/java"
+}
+
+# once KEY: sets cached to a folder of the cache for that key, and fails when it is not filled yet: then fill the folder $filling and
+# call keep. Nobody sees a folder half filled.
+once() {
+    cached=$images_cache/$1
+    if [[ -d $cached ]]; then return; fi
+    mkdir -p "$(dirname "$cached")"
+    filling=$(mktemp -d "$cached.XXXXXX")
+    return 1
+}
+
+keep() {
+    mv -T "$filling" "$cached" 2>/dev/null || rm -rf "$filling" # another was faster
+}
+
+# key WORD...: a short digest of them.
+key() { printf '%s\n' "$@" | sha256sum | cut -c 1-16; }
+
+# go_program MODULE@VERSION FOLDER [FLAG OF 'go install']...: a program of the Go proxy as /usr/bin/NAME, checked by Go's sum database.
+go_program() {
+    local name=${1%@*} log=$images_cache/go.log
+    name=${name##*/}
+    if ! once "go/$name-$(key "$1" "${@:3}")"; then
+        : >"$log"
+        with_progress "building $name (some minutes, once)" 0 "$log" build_go_program "$filling" "$1" "${@:3}" || {
+            rm -rf "$filling"
+            tail -n 5 "$log" >&2
+            fail "failed to build $1" "The whole output: $log"
+        }
+        keep
+    fi
+    put "$cached/$name" "$2" "usr/bin/$name"
+}
+
+build_go_program() (
+    cd "$1" && CGO_ENABLED=0 GOBIN=$1 GOFLAGS=-buildvcs=false exec nice -n 10 go install -trimpath "${@:3}" "$2"
+)
+
+# maven FOLDER COORDINATE...: jars of GROUP:NAME:VERSION[:CLASSIFIER], and of what they depend on, as Maven finds and checks them;
+# with an @TYPE behind it (@jar, @zip...) that file alone.
+maven() {
+    local log=$images_cache/maven.log
+    if ! once "maven/$(key "${@:2}")"; then
+        need_packages mvn:maven
+        maven_project "${@:2}" >"$filling/pom.xml"
+        # Some parents name repositories that are gone: whatever they name, Central has it.
+        printf '<settings><mirrors><mirror><id>central-alone</id><mirrorOf>*</mirrorOf><url>%s</url></mirror></mirrors></settings>\n' \
+            https://repo.maven.apache.org/maven2 >"$filling/settings.xml"
+        : >"$log"
+        with_progress "fetching ${2} and $(($# - 2)) more" 0 "$log" mvn -B -C -gs "$filling/settings.xml" -f "$filling/pom.xml" \
+            org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime \
+            -DoutputDirectory="$filling/files" || {
+            rm -rf "$filling"
+            grep '^\[ERROR\]' "$log" | head -n 5 >&2
+            fail "failed to fetch ${*:2}" "The whole output: $log"
+        }
+        keep
+    fi
+    mkdir -p "$1"
+    cp "$cached/files/"* "$1/"
+}
+
+# maven_project COORDINATE...: a project that depends on them.
+maven_project() {
+    local one type group name version classifier alone
+    printf '<project><modelVersion>4.0.0</modelVersion><groupId>dev.mooring</groupId><artifactId>image</artifactId><version>1</version>'
+    printf '<packaging>pom</packaging><dependencies>\n'
+    for one in "$@"; do
+        type=jar alone=''
+        if [[ $one == *@* ]]; then
+            type=${one#*@}
+            alone='<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>'
+        fi
+        IFS=: read -r group name version classifier <<<"${one%@*}"
+        printf '<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version>' "$group" "$name" "$version"
+        printf '<type>%s</type>%s%s</dependency>\n' "$type" "${classifier:+<classifier>$classifier</classifier>}" "$alone"
+    done
+    printf '</dependencies></project>\n'
 }
 
 # node_runs: whether a cluster of 'local.sh --node' takes images; never builds one.

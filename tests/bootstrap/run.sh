@@ -20,6 +20,7 @@ readonly all=(
     wrong_arguments_are_named
     an_engine_that_answers_builds_from_the_containerfile
     an_engine_that_does_not_answer_is_not_used
+    an_image_that_others_publish_is_pulled
     every_image_has_a_containerfile_and_a_recipe_that_agree
 )
 
@@ -96,8 +97,13 @@ podman info
 podman build --tag ghcr.io/mooring-dev/mooring-producer:try --file $work/checkout/bootstrap/image/producer/Containerfile $work/checkout"
 }
 
+an_image_that_others_publish_is_pulled() {
+    begin && stand_in docker && build_sh kafka --engine docker --tag try && [[ $(<"$work/said") == docker.io/apache/kafka:4.3.1 ]] &&
+        called 'docker pull docker.io/apache/kafka:4.3.1'
+}
+
 # recipe NAME VARIABLE: one word a line.
-recipe() { bash -euc '. "$1"; declare -n value=$2; printf "%s\n" "${value[@]}"' bash "$CHECKOUT/bootstrap/image/$1/recipe.sh" "$2"; }
+recipe() { bash -euc 'java_packages=() java_left_out=(); . "$1"; declare -n value=$2; printf "%s\n" "${value[@]}"' bash "$CHECKOUT/bootstrap/image/$1/recipe.sh" "$2"; }
 
 # after FLAG: the words that follow that flag.
 after() { grep -A 1 -x -e "$1" | grep -vx -e "$1" -e -- || true; }
@@ -106,6 +112,11 @@ every_image_has_a_containerfile_and_a_recipe_that_agree() {
     local folder name file user entrypoint
     for folder in "$CHECKOUT"/bootstrap/image/*/; do
         name=$(basename "$folder") file=$folder/Containerfile
+        # One that others publish is pulled, and has no Containerfile here.
+        if grep -q '^upstream=' "$folder/recipe.sh"; then
+            [[ ! -e $file ]] || return
+            continue
+        fi
         user=$(recipe "$name" options | after --user) && entrypoint=$(recipe "$name" options | after --entrypoint) || return
         echo "$name: $user $entrypoint"
         grep -qx "USER $user" "$file" && grep -qFx "ENTRYPOINT [\"$entrypoint\"]" "$file" || return
