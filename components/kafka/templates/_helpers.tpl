@@ -46,3 +46,25 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "kafka.variable" -}}
 KAFKA_{{ . | replace "_" "__" | replace "-" "___" | replace "." "_" | upper }}
 {{- end -}}
+
+{{/* Copies of a topic, by default: three, or as many as there are nodes. */}}
+{{- define "kafka.copies" -}}
+{{ min 3 (int .Values.replicas) }}
+{{- end -}}
+
+{{- define "kafka.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- define "kafka.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 1000
+runAsGroup: 1000
+fsGroup: 1000
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
