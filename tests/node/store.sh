@@ -173,12 +173,14 @@ killed_pods_come_back_with_their_data() {
         in_lakehouse rollout status statefulset/minio --timeout=60s && [[ $(events orders) == "$records" ]] && [[ $(mc cat store/gold/dir/one) == one ]]
 }
 
-# pod_process POD: the first of its container, as this machine sees it.
+# pod_process POD: its container's, which is not the one that holds the pod's namespaces, as this machine sees it.
 pod_process() {
-    local uid process
+    local uid process words
     uid=$(in_lakehouse get pod "$1" -o 'jsonpath={.metadata.uid}')
     for process in /proc/[0-9]*; do
-        if grep -q "pod${uid//-/[-_]}" "$process/cgroup" 2>/dev/null && [[ $(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) == *[a-z]' '* ]]; then
+        grep -q "pod${uid//-/[-_]}" "$process/cgroup" 2>/dev/null || continue
+        words=$(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) || continue
+        if [[ $words == 'minio server '* || $words == *java' '* ]]; then
             printf '%s' "${process#/proc/}"
             return
         fi
