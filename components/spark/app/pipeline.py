@@ -1,0 +1,83 @@
+"""A micro-batch, from bronze to gold.
+
+`foreachBatch` goes around what Iceberg does for exactly once: after a kill the same batch comes again, or, if the
+checkpoints were lost, the same records in other batches. Each step can bear that:
+
+    bronze, quarantine   a mark in each snapshot says which offsets the table holds
+    silver               ids that are there already are left out
+    gold                 made anew from silver, whole minutes and hours
+
+and as a batch ends only when all of them are done, none is left behind.
+"""
+
+import logging
+import threading
+import time
+
+from pyspark.sql import DataFrame
+
+from app import bronze, gold, quarantine, silver
+from app.batch import Batch, look
+from app.health import Health
+from app.schemas import Dataset
+from app.tables import Tables
+
+log = logging.getLogger("lakehouse")
+
+
+class Stopping(Exception):
+    """A batch that was not begun, as the process is about to end."""
+
+
+class Pipeline:
+    """What a query does with its batches."""
+
+    def __init__(self, query: str, datasets: list[Dataset], tables: Tables, health: Health, stopping: threading.Event):
+        self.query = query
+        self.datasets = datasets
+        self.tables = tables
+        self.health = health
+        self.stopping = stopping
+
+    def __call__(self, records: DataFrame, epoch: int) -> None:
+        """Takes a batch through; to be given to `foreachBatch`."""
+        if self.stopping.is_set():
+            raise Stopping(f"{self.query}: batch {epoch} waits for the next start")
+        began = time.monotonic()
+        with self.health.busy(self.query):
+            for dataset in self.datasets:
+                self._take(records, dataset, epoch)
+        self.health.batch(self.query, time.monotonic() - began)
+
+    def _take(self, records: DataFrame, dataset: Dataset, epoch: int) -> None:
+        began = time.monotonic()
+        topic = self.tables.settings.topic(dataset.name)
+        raw = bronze.shape(records.where(records.topic == topic))
+        batch = self._judged(raw, dataset, topic)
+        try:
+            if not batch.records:
+                return
+            if batch.unknown and silver.grow(batch, self.tables):
+                batch.frame.unpersist()
+                batch = self._judged(raw, dataset, topic)
+            rows = {
+                "bronze": bronze.write(batch, self.tables),
+                "quarantine": quarantine.write(batch, self.tables),
+                "silver": silver.write(batch, self.tables),
+            }
+            there = time.monotonic()
+            gold.write(batch, self.tables)
+            self.health.rows(dataset.name, batch.records, rows)
+            log.info(
+                "batch %d of %s: %d records; bronze +%d, silver +%d, quarantine +%d; silver after %.1f s, gold after %.1f s",
+                epoch, dataset.name, batch.records, rows["bronze"], rows["silver"], rows["quarantine"],
+                there - began, time.monotonic() - began,
+            )  # fmt: skip
+        finally:
+            batch.frame.unpersist()
+
+    def _judged(self, raw: DataFrame, dataset: Dataset, topic: str) -> Batch:
+        newest = self.tables.newest(self.tables.silver(dataset)) if dataset.time else None
+        more = silver.gained(dataset, self.tables)
+        frame = silver.judge(raw, dataset, more, newest, self.tables.settings).persist()
+        return look(frame, dataset, topic)
