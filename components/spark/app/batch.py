@@ -35,18 +35,17 @@ class Batch:
 
 def look(frame: DataFrame, dataset: Dataset, topic: str) -> Batch:
     """Goes over a judged frame once."""
-    good = F.col("reason").isNull()
-    time = F.when(good, F.col(f"event.{dataset.time}")) if dataset.time else F.lit(None).cast("timestamp")
+    time = f"if(reason IS NULL, event.{dataset.time}, NULL)" if dataset.time else "cast(NULL AS timestamp)"
     places = (
         frame.groupBy("kafka_partition")
         .agg(
-            F.count("*").alias("records"),
-            F.count(F.when(good, 1)).alias("valid"),
-            F.min("kafka_offset").alias("first"),
-            F.max("kafka_offset").alias("last"),
-            F.collect_set(F.unix_seconds(F.date_trunc("minute", time))).alias("minutes"),
-            F.max(F.unix_micros(time)).alias("newest"),
-            F.array_distinct(F.flatten(F.collect_set(F.map_keys("event.extras")))).alias("unknown"),
+            F.expr("count(*) AS records"),
+            F.expr("count_if(reason IS NULL) AS valid"),
+            F.expr("min(kafka_offset) AS first"),
+            F.expr("max(kafka_offset) AS last"),
+            F.expr(f"collect_set(unix_seconds(date_trunc('minute', {time}))) AS minutes"),
+            F.expr(f"max(unix_micros({time})) AS newest"),
+            F.expr("array_distinct(flatten(collect_set(map_keys(event.extras)))) AS unknown"),
         )
         .collect()
     )

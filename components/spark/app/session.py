@@ -22,6 +22,8 @@ def open_session(settings: Settings, name: str) -> SparkSession:
         "spark.sql.shuffle.partitions": "2",
         "spark.default.parallelism": "2",
         "spark.sql.adaptive.enabled": "false",
+        # Each batch is planned anew: compiling whole stages for it takes longer than its rows do.
+        "spark.sql.codegen.wholeStage": "false",
         "spark.scheduler.mode": "FAIR",
         "spark.sql.autoBroadcastJoinThreshold": str(16 * 1024 * 1024),
         "spark.sql.ui.retainedExecutions": "5",

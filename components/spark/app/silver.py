@@ -6,7 +6,7 @@ minute, and only they are looked at. How late an event came does not matter to t
 
 import re
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from app.batch import Batch, spans, within
@@ -20,6 +20,7 @@ NAME = re.compile("^[a-z][a-z0-9_]{0,62}$")
 GAINED = 32
 # Types of JSON, and those of the columns that hold them. Money is not read as a float, nor is anything else.
 TYPES = {"BIGINT": "bigint", "BOOLEAN": "boolean", "STRING": "string", "DECIMAL": "decimal(38, 9)"}
+NOTHING = "cast(map() AS map<string, string>)"
 ORIGIN = ("kafka_partition", "kafka_offset", "kafka_time", "ingested_at")
 
 
@@ -32,98 +33,90 @@ def gained(dataset: Dataset, tables: Tables) -> dict[str, str]:
 
 
 def judge(raw: DataFrame, dataset: Dataset, more: dict[str, str], newest: int | None, settings: Settings) -> DataFrame:
-    """Adds `event`, and `reason`, `field` and `detail` where there is something wrong with it."""
-    parsed = raw.withColumn("json", F.from_json(F.col("value").cast("string"), "map<string, string>"))
-    named = [each.name for each in dataset.fields]
-    columns = [_read(each).alias(each.column) for each in dataset.fields]
-    grown = {name: F.expr(f"try_cast(json['{name}'] AS {kind})") for name, kind in more.items()}
-    # What a column gained holds is there; what it cannot hold is not lost.
-    kept = F.map_filter("json", lambda name, text: ~name.isin(named + list(more)) & text.isNotNull())
-    misfits = [
-        F.when(F.col("json")[name].isNotNull() & value.isNull(), F.create_map(F.lit(name), F.col("json")[name]))
-        for name, value in grown.items()
+    """Adds `event`, and `reason`, `field` and `detail` where there is something wrong with it.
+
+    All in text: it is planned anew for each batch, and hundreds of calls into the JVM would take longer than the rows do.
+    """
+    named = ", ".join(f"'{name}'" for name in [*(each.name for each in dataset.fields), *more])
+    extras = [f"map_filter(json, (name, text) -> NOT name IN ({named}) AND text IS NOT NULL)"]
+    # What a column that was gained cannot hold is not lost.
+    extras += [
+        f"if(json['{name}'] IS NOT NULL AND {_cast(name, kind)} IS NULL, map('{name}', json['{name}']), {NOTHING})"
+        for name, kind in more.items()
     ]
-    nothing = F.expr("cast(map() as map<string, string>)")
-    extras = F.map_concat(F.coalesce(kept, nothing), *(F.coalesce(each, nothing) for each in misfits))
-    own = [value.alias(name) for name, value in grown.items()]
+    columns = {each.column: _read(each) for each in dataset.fields}
+    columns |= {name: _cast(name, kind) for name, kind in more.items()}
     if dataset.name == "windows":
-        own += [
-            F.col("key").cast("string").alias("window_key"),
-            F.split(F.col("key").cast("string"), " ")[0].alias("topic"),
-            *(
-                F.expr(f"try_cast(split(json['window'], '/')[{place}] AS timestamp)").alias(name)
-                for place, name in enumerate(("window_start", "window_end"))
-            ),
-        ]
-    shaped = parsed.withColumn("event", F.struct(*columns, *own, extras.alias("extras")))
-    wrong = _wrong(dataset)
-    judged = shaped.withColumn("wrong", wrong)
-    if dataset.time:
-        judged = _with_lateness(judged, dataset, newest, settings)
-    else:
-        judged = judged.withColumn("lateness_ms", F.lit(None).cast("bigint"))
-    return judged.select(
+        columns |= {
+            "window_key": "cast(key AS string)",
+            "topic": "split(cast(key AS string), ' ')[0]",
+            "window_start": "try_cast(split(json['window'], '/')[0] AS timestamp)",
+            "window_end": "try_cast(split(json['window'], '/')[1] AS timestamp)",
+        }
+    columns["extras"] = f"map_concat({', '.join(f'coalesce({each}, {NOTHING})' for each in extras)})"
+    judged = (
+        raw.selectExpr("*", "from_json(cast(value AS string), 'map<string, string>') AS json")
+        .selectExpr("*", *(f"{text} AS e_{name}" for name, text in columns.items()))
+        .selectExpr("*", f"{_wrong(dataset)} AS wrong")
+        .selectExpr("*", f"{_lateness(dataset, newest)} AS lateness_ms")
+    )
+    wrong = "wrong"
+    if settings.refuse_after_seconds and dataset.time:
+        wrong = f"coalesce(wrong, if(lateness_ms > {settings.refuse_after_seconds * 1000}, 'too_late {dataset.time}', NULL))"
+    event = ", ".join(f"'{name}', e_{name}" for name in columns)
+    return judged.selectExpr(
         *raw.columns,
-        F.when(F.col("wrong").isNull(), F.col("event")).alias("event"),
+        f"if({wrong} IS NULL, named_struct({event}), NULL) AS event",
         "lateness_ms",
-        *(F.col(f"wrong.{part}").alias(part) for part in ("reason", "field", "detail")),
+        f"split({wrong}, ' ')[0] AS reason",
+        f"nullif(split({wrong} || ' ', ' ')[1], '') AS field",
+        f"CASE WHEN {wrong} LIKE 'bad_json%' THEN length(value) || ' bytes' "
+        f"WHEN {wrong} LIKE 'too_late%' THEN lateness_ms || ' ms' "
+        f"WHEN {wrong} IS NOT NULL THEN substring(json[split({wrong} || ' ', ' ')[1]], 1, 200) END AS detail",
     )
 
 
-def _read(field: Field) -> Column:
+def _cast(name: str, kind: str) -> str:
+    return f"try_cast(json['{name}'] AS {kind})"
+
+
+def _read(field: Field) -> str:
     text = f"json['{field.name}']"
     if field.kind.startswith(("array", "map")):
-        return F.expr(f"from_json({text}, '{field.kind}')")
+        return f"from_json({text}, '{field.kind}')"
     if field.kind == "timestamp":
-        return F.expr(f"if({text} rlike r'{RFC3339}', try_cast({text} AS timestamp), NULL)")
+        return f"if({text} RLIKE r'{RFC3339}', try_cast({text} AS timestamp), NULL)"
     if field.kind == "boolean":
-        return F.expr(f"CASE {text} WHEN 'true' THEN true WHEN 'false' THEN false END")
-    if field.kind == "string":
-        return F.expr(text)
-    return F.expr(f"try_cast({text} AS {field.kind})")
+        return f"CASE {text} WHEN 'true' THEN true WHEN 'false' THEN false END"
+    return text if field.kind == "string" else _cast(field.name, field.kind)
 
 
-def _reason(reason: str, field: str | None, detail: Column) -> Column:
-    return F.struct(F.lit(reason).alias("reason"), F.lit(field).cast("string").alias("field"), detail.cast("string").alias("detail"))
-
-
-def _wrong(dataset: Dataset) -> Column:
-    """The first thing that is wrong with an event, or null."""
-    none = F.lit(None)
-    size = F.concat(F.length("value").cast("string"), F.lit(" bytes"))
-    verdicts = [
-        F.when(F.col("value").isNull() | (F.length("value") == 0), _reason("empty", None, none)),
-        F.when(F.col("json").isNull(), _reason("bad_json", None, size)),
-    ]
+def _wrong(dataset: Dataset) -> str:
+    """The first thing that is wrong with an event and the field that it is wrong with, or null."""
+    cases = ["WHEN value IS NULL OR length(value) = 0 THEN 'empty'", "WHEN json IS NULL THEN 'bad_json'"]
     for each in dataset.fields:
-        text, value = F.substring(F.col("json")[each.name], 1, 200), F.col(f"event.{each.column}")
-        if each.needed:
-            verdicts.append(F.when(text.isNull(), _reason("missing_field", each.name, none)))
-        if each.kind != "string":
-            verdicts.append(F.when(text.isNotNull() & value.isNull(), _reason("wrong_type", each.name, text)))
-        if each.pattern:
-            verdicts.append(F.when(~value.rlike(each.pattern), _reason("wrong_form", each.name, text)))
-        if each.among:
-            verdicts.append(F.when(~value.isin(*each.among), _reason("unknown_value", each.name, text)))
-        if each.low is not None:
-            verdicts.append(F.when(value < each.low, _reason("out_of_range", each.name, text)))
-        if each.high is not None:
-            verdicts.append(F.when(value > each.high, _reason("out_of_range", each.name, text)))
-    return F.coalesce(*verdicts)
+        text, value = f"json['{each.name}']", f"e_{each.column}"
+        checks = {
+            "missing_field": f"{text} IS NULL" if each.needed else None,
+            "wrong_type": f"{text} IS NOT NULL AND {value} IS NULL" if each.kind != "string" else None,
+            "wrong_form": f"NOT {value} RLIKE '{each.pattern}'" if each.pattern else None,
+            "unknown_value": f"NOT {value} IN {each.among}" if each.among else None,
+            "out_of_range": " OR ".join(
+                f"{value} {sign} {limit}" for sign, limit in (("<", each.low), (">", each.high)) if limit is not None
+            ),
+        }
+        cases += [f"WHEN {check} THEN '{reason} {each.name}'" for reason, check in checks.items() if check]
+    return f"CASE {' '.join(cases)} END"
 
 
-def _with_lateness(judged: DataFrame, dataset: Dataset, newest: int | None, settings: Settings) -> DataFrame:
+def _lateness(dataset: Dataset, newest: int | None) -> str:
     """How far behind the newest event that was before it in its topic's partition, or in the table, an event is."""
-    time = F.unix_micros(F.when(F.col("wrong").isNull(), F.col(f"event.{dataset.time}")))
-    before = Window.partitionBy("kafka_partition").orderBy("kafka_offset").rowsBetween(Window.unboundedPreceding, -1)
-    mark = F.greatest(F.max(time).over(before), F.lit(newest).cast("bigint"))
-    judged = judged.withColumn("lateness_ms", F.greatest(F.lit(0), F.coalesce(mark - time, F.lit(0)) / 1000).cast("bigint"))
-    if settings.refuse_after_seconds:
-        late = F.col("lateness_ms") > settings.refuse_after_seconds * 1000
-        seconds = (F.col("lateness_ms") / 1000).cast("bigint").cast("string")
-        verdict = F.when(late, _reason("too_late", dataset.time, F.concat(seconds, F.lit(" s late"))))
-        judged = judged.withColumn("wrong", F.coalesce("wrong", verdict))
-    return judged
+    if not dataset.time:
+        return "cast(NULL AS bigint)"
+    time = f"unix_millis(if(wrong IS NULL, e_{dataset.time}, NULL))"
+    before = "PARTITION BY kafka_partition ORDER BY kafka_offset ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+    table = "cast(NULL AS bigint)" if newest is None else f"{newest // 1000}L"
+    return f"greatest(0L, coalesce(greatest(max({time}) OVER ({before}), {table}) - {time}, 0L))"
 
 
 def grow(batch: Batch, tables: Tables) -> bool:

@@ -10,7 +10,7 @@ from app.tables import Tables
 @pytest.fixture(scope="session")
 def here(tmp_path_factory):
     """The settings of the session's own tables."""
-    return settings_in(tmp_path_factory.mktemp("unit"), "")
+    return settings_in(tmp_path_factory.mktemp("unit"), "", "unit")
 
 
 @pytest.fixture(scope="session")

@@ -15,13 +15,14 @@ from pathlib import Path
 from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
-LIMIT = 240
+LIMIT = 400
 
 
-def settings_in(folder: Path, servers: str) -> Settings:
+def settings_in(folder: Path, servers: str, catalog: str = "lakehouse") -> Settings:
     """Settings of tables and checkpoints in a folder, with a file as the catalog."""
     return Settings(
         kafka_servers=servers,
+        catalog=catalog,
         catalog_conf={
             "type": "jdbc",
             "uri": f"jdbc:sqlite:{folder}/catalog.db?busy_timeout=30000",
@@ -56,10 +57,9 @@ class Lake:
         assert servers, "kafka did not start"
         self.settings = replace(settings_in(self.folder, servers), listen=free_port())
         # The tests look at the same tables from a session of their own.
-        for key, text in self.settings.catalog_conf.items():
-            self.spark.conf.set(f"spark.sql.catalog.other.{key}", text)
-        self.spark.conf.set("spark.sql.catalog.other", "org.apache.iceberg.spark.SparkCatalog")
-        self.spark.conf.set("spark.sql.catalog.other.cache-enabled", "false")
+        conf = self.settings.catalog_conf | {"": "org.apache.iceberg.spark.SparkCatalog", "cache-enabled": "false"}
+        for key, text in conf.items():
+            self.spark.conf.set(f"spark.sql.catalog.lakehouse.{key}".rstrip("."), text)
         return self
 
     def __exit__(self, *_):
@@ -122,7 +122,7 @@ class Lake:
             return 0, ""
 
     def sql(self, query: str) -> list:
-        return self.spark.sql(query.replace("{", "other.").replace("}", "")).collect()
+        return self.spark.sql(query.replace("{", "lakehouse.").replace("}", "")).collect()
 
     def one(self, query: str):
         """The one value of a query; none while there is no such table."""

@@ -44,7 +44,7 @@ MANIFESTS: dict[str, list[dict]] = {"orders": [], "clicks": [], "sensors": []}
 def test_counts_and_revenue_are_those_of_the_manifests(lake):
     lake.start()
     for dataset, manifests in MANIFESTS.items():
-        manifests.append(lake.produce(dataset, TEN, "--rate", "20", *DIRT))
+        manifests.append(lake.produce(dataset, TEN, "--rate", "10", *DIRT))
     for dataset, manifests in MANIFESTS.items():
         agree(lake, dataset, *manifests)
     revenue(lake, *MANIFESTS["orders"])
@@ -60,7 +60,7 @@ def test_counts_and_revenue_are_those_of_the_manifests(lake):
 
 def test_kills_in_the_middle_lose_nothing_and_double_nothing(lake):
     for dataset, manifests in MANIFESTS.items():
-        manifests.append(lake.produce(dataset, TWENTY, "--rate", "60", *DIRT))
+        manifests.append(lake.produce(dataset, TWENTY, "--rate", "25", *DIRT))
     # At different points of different batches.
     for seconds in (3, 16, 21, 19, 24):
         time.sleep(seconds)
