@@ -19,6 +19,10 @@ from app.tables import Tables
 
 log = logging.getLogger("lakehouse")
 
+# A query may fail that often in that time.
+FAILURES = 3
+FAILURES_SECONDS = 600
+
 
 def queries(settings: Settings) -> dict[str, list[Dataset]]:
     """Which query takes which datasets."""
@@ -70,7 +74,7 @@ def run(settings: Settings) -> int:
     tables.make([dataset for datasets in plan.values() for dataset in datasets])
     health.beat()
     running = [
-        start(spark, settings, Pipeline(name, datasets, tables, health, stopping)) for name, datasets in plan.items()
+        Running(spark, settings, Pipeline(name, datasets, tables, health, stopping)) for name, datasets in plan.items()
     ]
     health.ready = True
     log.info("%s started after %.1f s", ", ".join(plan), time.monotonic() - began)
@@ -87,25 +91,48 @@ def run(settings: Settings) -> int:
     return 1 if failed else 0
 
 
-def _look_after(running: list[StreamingQuery], health: Health) -> bool:
-    """Whether all queries are there."""
-    for query in running:
-        if not query.isActive:
-            log.error("%s failed: %s", query.name, _short(query.exception()))
-            return False
-        progress = query.lastProgress
+class Running:
+    """A query that is started again when it fails, as long as that may help.
+
+    The catalog or the store may be away for a moment; and Spark 4.1 fails once itself, after the batch that it does again
+    at a start is committed (`KafkaMicroBatchStream.metrics` has no newest offsets then). What a batch finds in the tables
+    is read there each time, so starting again here is as good as starting the process again, and quicker.
+    """
+
+    def __init__(self, spark: SparkSession, settings: Settings, pipeline: Pipeline):
+        self._start = lambda: start(spark, settings, pipeline)
+        self.query = self._start()
+        self._failed: list[float] = []
+
+    def look_after(self, health: Health) -> bool:
+        """Whether the query is there, maybe again."""
+        if not self.query.isActive:
+            now = time.monotonic()
+            self._failed = [*(each for each in self._failed if now - each < FAILURES_SECONDS), now]
+            log.error("%s failed: %s", self.query.name, _short(self.query.exception()))
+            if len(self._failed) > FAILURES:
+                return False
+            self.query = self._start()
+        progress = self.query.lastProgress
         for source in progress["sources"] if progress else ():
             behind = (source["metrics"] or {}).get("maxOffsetsBehindLatest")
             if behind is not None:
-                health.behind(query.name, float(behind))
+                health.behind(self.query.name, float(behind))
+        return True
+
+
+def _look_after(running: list[Running], health: Health) -> bool:
+    """Whether all queries are there."""
+    if not all([each.look_after(health) for each in running]):
+        return False
     health.beat()
     return True
 
 
-def _stop(running: list[StreamingQuery], seconds: float) -> None:
+def _stop(running: list[Running], seconds: float) -> None:
     """Lets batches end that are going on; new ones do not begin."""
     until = time.monotonic() + seconds
-    for query in running:
+    for query in (each.query for each in running):
         while query.isActive and query.status["isTriggerActive"] and time.monotonic() < until:
             time.sleep(0.1)
         query.stop()
