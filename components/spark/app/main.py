@@ -11,7 +11,7 @@ def find_spark() -> None:
     """Makes pyspark importable where it is in Spark's own folder, not among Python's packages."""
     home = os.environ.get("SPARK_HOME")
     if home:
-        sys.path[1:1] = [f"{home}/python", *glob.glob(f"{home}/python/lib/py4j-*-src.zip")]
+        sys.path[1:1] = [f"{home}/python", *sorted(glob.glob(f"{home}/python/lib/*.zip"))]
 
 
 def main() -> int:
