@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import suppress
 from dataclasses import replace
@@ -120,6 +121,13 @@ class Lake:
             return error.code, error.read().decode()
         except OSError:
             return 0, ""
+
+    def until_ready(self) -> None:
+        """Waits until all queries run."""
+        end = time.monotonic() + LIMIT
+        while self.ask("/readyz")[0] != 200:
+            assert self.stream.poll() is None and time.monotonic() < end, self.log.read_text()[-6000:]
+            time.sleep(0.5)
 
     def sql(self, query: str) -> list:
         return self.spark.sql(query.replace("{", "lakehouse.").replace("}", "")).collect()
