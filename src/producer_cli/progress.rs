@@ -30,7 +30,12 @@ pub(super) fn start(counters: Arc<Counters>, title: &str) -> Progress {
     let show = move || {
         while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
             if let Some(bar) = &bar {
-                bar.set_position(counters.delivered());
+                // Until then it is the waiting for a broker that is spoken of.
+                if counters.delivered() > 0 {
+                    bar.set_length(counters.expected().max(counters.delivered()));
+                    bar.set_position(counters.delivered());
+                    bar.set_message(line(&counters, began.elapsed()));
+                }
             } else {
                 tracing::info!(topic = "sent", "{}", line(&counters, began.elapsed()));
             }
@@ -46,12 +51,11 @@ pub(super) fn start(counters: Arc<Counters>, title: &str) -> Progress {
 
 fn bar(title: &str, events: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(events), ProgressDrawTarget::stderr());
-    let template = "{msg}  {bar:30} {human_pos} of {human_len}  {per_sec}  {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+    // The title stands above: beside it, a terminal of eighty columns would have no room for the bar.
+    if let Ok(style) = ProgressStyle::with_template("{prefix}\n{wide_bar} {msg}, {eta} left") {
+        bar.set_style(style.progress_chars("━╸─"));
     }
-    bar.set_message(title.to_owned());
-    bar
+    bar.with_prefix(title.to_owned())
 }
 
 /// `12,000 of 60,000 records, 1,200 a second`. Duplicates come on top of the events that were expected.

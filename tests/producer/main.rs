@@ -8,6 +8,7 @@
 //! files     standard output, files, what is refused
 //! faults    librdkafka's mock cluster: away, slow, failing, fencing
 //! kills     a real Kafka: killed at any point, each window is in whole or not at all
+//! secure    a real Kafka with TLS and a login
 //! ```
 
 #![allow(
@@ -25,3 +26,4 @@ mod reader;
 mod faults;
 mod files;
 mod kills;
+mod secure;

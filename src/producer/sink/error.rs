@@ -46,6 +46,16 @@ pub enum SinkError {
         /// The broker's words.
         reason: String,
     },
+    /// The broker's certificate is signed by nobody whom we trust, or is for another name.
+    #[error(
+        "kafka at {servers}: the broker's certificate is not trusted: {reason}; is ssl.ca.location the right one?"
+    )]
+    Untrusted {
+        /// The brokers.
+        servers: String,
+        /// What TLS says.
+        reason: String,
+    },
     /// Some records were not taken.
     #[error("{failed} records were not taken: {reason}")]
     Undelivered {

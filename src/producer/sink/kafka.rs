@@ -114,6 +114,10 @@ impl KafkaSink {
                 if matches!(code, Code::Authentication | Code::SaslAuthenticationFailed) {
                     return Err(self.refused("the login", trouble));
                 }
+                if code == Code::SSL && trouble.contains("certificate verify failed") {
+                    let servers = self.options.servers.clone();
+                    return Err(SinkError::Untrusted { servers, reason: trouble });
+                }
                 if !reason.starts_with("topic ") && code != Code::AllBrokersDown {
                     reason = trouble;
                 }
@@ -338,13 +342,14 @@ fn create(
     config
         .set("client.id", "mooring-producer")
         .set("compression.codec", "lz4")
-        .set("linger.ms", "20")
-        .set("batch.num.messages", "20000")
+        // Beyond it, librdkafka's thread turns in circles until the broker has answered: a full batch goes at once anyway.
+        .set("linger.ms", "100")
+        .set("batch.num.messages", "3000")
         // The Java client's, so that all who write by key agree.
         .set("partitioner", "murmur2_random")
         // Bounds the memory that records waiting for the broker take.
         .set("queue.buffering.max.kbytes", "24576")
-        .set("queue.buffering.max.messages", "50000")
+        .set("queue.buffering.max.messages", "12000")
         .set("reconnect.backoff.max.ms", "2000");
     options.settings.apply(&mut config);
     config

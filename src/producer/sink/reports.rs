@@ -81,7 +81,11 @@ impl ClientContext for Reports {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, "{reason}");
         if let Some(code) = error.rdkafka_error_code() {
-            self.state().trouble = Some((code, reason.to_owned()));
+            let mut state = self.state();
+            // That no broker is left follows from what went wrong with the last of them, and says less.
+            if code != RDKafkaErrorCode::AllBrokersDown || state.trouble.is_none() {
+                state.trouble = Some((code, reason.to_owned()));
+            }
         }
     }
 }
