@@ -157,9 +157,18 @@ impl ControlPlane {
 
     /// A kubeconfig of whom a token stands for.
     pub fn kubeconfig_with_token(&self, token: &str, file: &Path) {
+        self.kubeconfig_of_user(&serde_json::json!({ "token": token }), file);
+    }
+
+    /// A kubeconfig for whoever has the token that is in another file.
+    pub fn kubeconfig_with_token_file(&self, token: &Path, file: &Path) {
+        self.kubeconfig_of_user(&serde_json::json!({ "tokenFile": token }), file);
+    }
+
+    fn kubeconfig_of_user(&self, user: &Value, file: &Path) {
         let text = std::fs::read_to_string(self.kubeconfig()).unwrap();
         let mut config: Value = serde_yaml::from_str(&text).unwrap();
-        config["users"][0]["user"] = serde_json::json!({ "token": token });
+        config["users"][0]["user"] = user.clone();
         std::fs::write(file, serde_yaml::to_string(&config).unwrap()).unwrap();
     }
 

@@ -40,6 +40,45 @@ pub fn scene_of(values: &[&str]) -> Scene {
 }
 
 #[test]
+fn a_token_that_ended_is_followed_by_the_one_that_took_its_place() {
+    let mut scene = scene_of(&["rbac.profile=namespaced", "rbac.namespaces={NAME}"]);
+    let (namespace, account) = (scene.agent_namespace(), scene.name.clone());
+    // As a kubelet does: a file with a token, which ends some time after the file has the next one.
+    let file = scene.folder().join("token");
+    let plane = scene.plane.clone();
+    let review = |token: &str| {
+        let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}});
+        plane.post("/apis/authentication.k8s.io/v1/tokenreviews", &review)["status"].take()
+    };
+    let write_token = |secret: &str| {
+        plane.kubectl(&["create", "secret", "generic", secret, "--namespace", &namespace]);
+        let bound = ["--bound-object-kind", "Secret", "--bound-object-name", secret];
+        let arguments = [&["create", "token", &account, "--namespace", &namespace], &bound[..]].concat();
+        let token = plane.kubectl(&arguments).trim().to_owned();
+        std::fs::write(&file, &token).unwrap();
+        token
+    };
+    let first = write_token("first");
+    plane.kubeconfig_with_token_file(&file, &scene.folder().join("kubeconfig"));
+    scene.push(&[
+        ("environment", "components: [{name: app, manifests: app}]"),
+        ("app/all.yaml", &config_map("settings", &[("a", "1")])),
+    ]);
+    scene.start();
+    scene.settles();
+
+    let second = review(&write_token("second"));
+    let id = second["user"]["extra"]["authentication.kubernetes.io/credential-id"][0].as_str().unwrap();
+    let asked = |line: &str| line.contains(id) && line.contains("\"userAgent\":\"mooring/");
+    scene.wait_until("the agent asks with the second token", || plane.audit_log().lines().any(asked));
+    plane.kubectl(&["delete", "secret", "first", "--namespace", &namespace]);
+    scene.wait_until("the first token counts no longer", || review(&first)["authenticated"] != true);
+    scene.push(&[("app/all.yaml", &config_map("settings", &[("a", "2")]))]);
+    scene.wait_until("the push is applied", || scene.datum("settings", "a").as_deref() == Some("2"));
+    scene.disturb("settings", "a");
+}
+
+#[test]
 fn an_agent_with_the_rights_of_one_namespace_keeps_it() {
     let mut scene = scene_of(&["rbac.profile=namespaced", "rbac.namespaces={NAME}"]);
     let namespace = scene.name.clone();
