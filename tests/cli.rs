@@ -279,6 +279,18 @@ fn every_subcommand_teaches_by_examples() {
 }
 
 #[test]
+fn check_prints_schema_and_definition_whatever_the_environment_sets() {
+    let folder = tempfile::tempdir().unwrap();
+    for (flag, word) in [("--schema", "$schema"), ("--crd", "CustomResourceDefinition")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mooring"));
+        command.args(["check", flag]).current_dir(folder.path()).env("MOORING_LOG", "warn");
+        let output = command.env("MOORING_LOG_FORMAT", "json").output().unwrap();
+        assert!(out(&output).contains(word), "{flag}: {}", err(&output));
+        assert_eq!(mooring(folder.path(), &["check", flag, "."]).status.code(), Some(2), "{flag}");
+    }
+}
+
+#[test]
 fn completion_prints_a_script_for_each_shell() {
     let folder = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish"] {

@@ -41,10 +41,11 @@ const CACHE_BYTES: usize = 1 << 20;
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
     /// Print the JSON Schema of an environment.yaml instead.
-    #[arg(long, exclusive = true)]
+    // Not `exclusive`, which would count the environment variables of global options.
+    #[arg(long, conflicts_with_all = ["folder", "environments", "kube_version", "crd"])]
     schema: bool,
     /// Print the definition of the Environment's custom resource, for clusters where the agent may not install it.
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["folder", "environments", "kube_version"])]
     crd: bool,
     /// The folder of the repository.
     #[arg(value_name = "DIR", default_value = ".")]
