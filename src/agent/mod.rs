@@ -17,6 +17,7 @@ mod environment;
 mod explain;
 mod jobs;
 mod keys;
+mod overview;
 mod persist;
 mod preview;
 mod report;
@@ -37,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use backfill::{Backfill, BackfillFailure, BackfillRequest};
 pub use keys::KeySource;
+pub use overview::overview;
 pub use preview::{
     ComponentPreview, Kept, Preview, PreviewOptions, Progress, PrunePreview, StepPreview, Verdict, preview,
 };

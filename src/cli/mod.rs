@@ -6,6 +6,7 @@ mod backfill;
 mod check;
 mod cluster;
 mod completion;
+mod overview;
 pub(crate) mod paint;
 mod plan;
 mod render;

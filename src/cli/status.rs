@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::cluster::ClusterArgs;
-use super::paint;
+use super::{overview, paint};
+use crate::agent;
 use crate::cluster::Cluster;
 
 /// How results are printed.
@@ -21,7 +23,11 @@ pub enum Output {
 /// Arguments of `mooring status`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 all ready, 1 something is not.\n\nExamples:\n  mooring status local --context minikube"
+    after_help = "A component's line has the version that it runs, its pods, how often they were started again, and what the\n\
+        component says of itself: a Service names figures of its metrics in the annotation mooring.dev/figures.\n\n\
+        Exit codes: 0 all ready, 1 something is not.\n\n\
+        Examples:\n  mooring status local --context minikube\n  \
+        mooring status local --context minikube -o json | jq '.[0].overview.components[] | select(.trouble)'"
 )]
 pub struct StatusArgs {
     /// The environment; all of them unless named.
@@ -35,14 +41,13 @@ pub struct StatusArgs {
 
 /// Prints what the Environments in the cluster say.
 pub fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
-    let environments = super::runtime()?.block_on(async {
-        let cluster = Cluster::connect(&args.cluster.options()).await?;
-        cluster.environments().await
-    })?;
+    let runtime = super::runtime()?;
+    let cluster = runtime.block_on(Cluster::connect(&args.cluster.options()))?;
+    let environments = runtime.block_on(cluster.environments())?;
     let named = |environment: &&Value| {
         args.environment.as_ref().is_none_or(|name| environment["metadata"]["name"] == name.as_str())
     };
-    let chosen: Vec<&Value> = environments.iter().filter(named).collect();
+    let mut chosen: Vec<Value> = environments.iter().filter(named).cloned().collect();
     if chosen.is_empty() {
         let known: Vec<&str> =
             environments.iter().filter_map(|environment| environment["metadata"]["name"].as_str()).collect();
@@ -55,10 +60,20 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
             ),
         }
     }
+    for environment in &mut chosen {
+        let overview = runtime.block_on(agent::overview(&cluster, environment));
+        if args.output == Output::Text {
+            print(environment);
+            match &overview {
+                Ok(overview) => overview::print(overview, Timestamp::now()),
+                Err(error) => anstream::println!("  {}", paint::wrong(error)),
+            }
+        } else {
+            environment["overview"] = serde_json::to_value(overview?)?;
+        }
+    }
     if args.output == Output::Json {
         anstream::println!("{}", serde_json::to_string_pretty(&chosen)?);
-    } else {
-        chosen.iter().for_each(|environment| print(environment));
     }
     let ready = chosen.iter().all(|environment| condition(environment, "Ready").0);
     Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -180,6 +180,11 @@ impl Cluster {
         }
     }
 
+    /// Sends a call and does not try again: for what is only shown, and may be left out.
+    pub async fn send_once(&self, call: &Call<'_>) -> Result<Answer, ApiError> {
+        self.attempt(call).await
+    }
+
     async fn attempt(&self, call: &Call<'_>) -> Result<Answer, ApiError> {
         // A write that may still be under way when the lease ends could meet another agent's: it gets what is left.
         let limit = match &self.permit {

@@ -8,6 +8,7 @@ pub mod drift;
 mod fights;
 pub mod health;
 mod observed;
+pub mod overview;
 mod people;
 mod planner;
 pub mod pods;

@@ -204,6 +204,46 @@ fn an_agent_that_loses_its_lease_ends() {
 }
 
 #[test]
+fn status_shows_each_component_and_producer() {
+    let mut scene = Scene::new();
+    // Nothing runs in the pods here, so nobody answers for the Service.
+    let service = "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  annotations: {mooring.dev/figures: 'lag: sum \
+        behind records'}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n";
+    let producer =
+        "{name: orders, schedule: '0 0 1 1 *', dataset: orders, topic: orders, eventsPerSecond: 1, seed: 1}";
+    scene.push(&[
+        (
+            "environment",
+            &format!("components: [{{name: app, manifests: app}}, {{name: plain, manifests: plain}}]\nproducers: [{producer}]"),
+        ),
+        ("app/all.yaml", &format!("{}{service}", deployment("web", 2))),
+        ("plain/all.yaml", &config_map("settings", &[])),
+    ]);
+    scene.start();
+    scene.settles();
+    scene.wait_until("all is ready", || scene.condition("Ready").0 == "True");
+    let status = |scene: &mut Scene, more: &[&str]| {
+        let kubeconfig = scene.folder().join("kubeconfig").display().to_string();
+        let mut arguments = ["status", &scene.name, "--kubeconfig", &kubeconfig].map(str::to_owned).to_vec();
+        arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+        let asked = scene.run(&arguments);
+        scene.wait_until("it ends", || !asked.is_running());
+        assert!(asked.ended().unwrap().success(), "{}", asked.text());
+        asked.text()
+    };
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text: Vec<String> = status(&mut scene, &[]).lines().map(words).collect();
+    for line in ["app 1 2 of 2 ready lag unknown", "plain - no pods", "orders no window yet"] {
+        assert!(text.iter().any(|have| have == line), "{line}: {text:#?}");
+    }
+    let text = status(&mut scene, &["--output", "json"]);
+    // Above it is what was logged.
+    let json: serde_json::Value = serde_json::from_str(&text[text.find("[\n").unwrap()..]).unwrap();
+    let app = &json[0]["overview"]["components"][0];
+    assert_eq!((&app["name"], &app["readyPods"], &app["version"]), (&json!("app"), &json!(2), &json!("1")));
+}
+
+#[test]
 fn apply_is_the_same_as_the_agent() {
     let mut scene = Scene::new();
     let spec = "components: [{name: app, manifests: app}, {name: old, manifests: old}]";
