@@ -78,7 +78,8 @@ impl Object for ChartFiles {
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        self.0.get(name).map(|data| bytes(data))
+        // What is not there is the nil of a `map[string][]uint8`.
+        Some(self.0.get(name).map_or_else(|| List::nil(ListType::Byte).into(), |data| bytes(data)))
     }
 
     fn method(&self, name: &str) -> Option<Signature> {

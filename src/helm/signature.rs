@@ -13,16 +13,22 @@ pub enum Param {
     Int,
     /// `int64`.
     Int64,
+    /// `uint32`, held as [`super::value::Value::Uint`].
+    Uint32,
     /// `float64`.
     Float,
     /// `bool`.
     Bool,
     /// `map[string]interface {}`; nil is a nil map.
     Map,
+    /// `[]interface {}`; nil is a nil slice.
+    List,
     /// `time.Time`.
     Time,
     /// `*semver.Version`.
     Version,
+    /// `sprig.certificate`.
+    Certificate,
 }
 
 impl Param {
@@ -34,17 +40,20 @@ impl Param {
             Self::Str => "string",
             Self::Int => "int",
             Self::Int64 => "int64",
+            Self::Uint32 => "uint32",
             Self::Float => "float64",
             Self::Bool => "bool",
             Self::Map => "map[string]interface {}",
+            Self::List => "[]interface {}",
             Self::Time => "time.Time",
             Self::Version => "*semver.Version",
+            Self::Certificate => "sprig.certificate",
         }
     }
 
     /// Whether an untyped nil can stand for it.
     pub fn can_be_nil(self) -> bool {
-        matches!(self, Self::Any | Self::Value | Self::Map | Self::Version)
+        matches!(self, Self::Any | Self::Value | Self::Map | Self::List | Self::Version)
     }
 }
 

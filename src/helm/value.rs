@@ -53,6 +53,8 @@ pub enum ListType {
     Byte,
     /// `[][]interface {}`: `chunk`.
     Lists,
+    /// `[]map[string]interface {}`: TOML's arrays of tables.
+    Maps,
 }
 
 impl ListType {
@@ -64,6 +66,7 @@ impl ListType {
             Self::Int => "[]int",
             Self::Byte => "[]uint8",
             Self::Lists => "[][]interface {}",
+            Self::Maps => "[]map[string]interface {}",
         }
     }
 }

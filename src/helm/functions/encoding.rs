@@ -25,7 +25,7 @@ pub const FUNCTIONS: &[Function] = &[
 ];
 
 /// Go reads bits that stand for nothing as if they were not there.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
+pub const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
@@ -35,8 +35,13 @@ fn base64_decode(text: &str) -> String {
     let plain: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
     match LENIENT.decode(&plain) {
         Ok(bytes) => from_bytes(bytes),
-        Err(_) => format!("illegal base64 data at input byte {}", broken_at(text, 4, is_base64)),
+        Err(_) => illegal_base64(text),
     }
+}
+
+/// Go's error of a text that is no base64.
+pub fn illegal_base64(text: &str) -> String {
+    format!("illegal base64 data at input byte {}", broken_at(text, 4, is_base64))
 }
 
 fn is_base64(byte: u8) -> bool {

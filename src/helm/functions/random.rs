@@ -63,7 +63,8 @@ impl Random {
         Self(ChaCha20Rng::from_seed(seed))
     }
 
-    fn fill(&mut self, bytes: &mut [u8]) {
+    /// Fills a space with random bytes.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
         self.0.fill_bytes(bytes);
     }
 
@@ -80,7 +81,8 @@ impl Random {
 }
 
 impl Call<'_, '_> {
-    fn random(&mut self) -> &mut Random {
+    /// The source of randomness; the output is marked as one that differs from render to render.
+    pub fn random(&mut self) -> &mut Random {
         self.exec.nondeterministic = true;
         &mut self.exec.random
     }

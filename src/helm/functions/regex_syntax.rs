@@ -228,40 +228,88 @@ impl<'p> Translator<'p> {
         }
         let mut first = true;
         loop {
-            let at = self.at;
-            let c = self.next().ok_or_else(|| missing.clone())?;
-            match c {
-                ']' if !first => break,
-                ']' => self.out.push_str(r"\]"),
-                '[' => match self.rest().find(":]").filter(|_| self.rest().starts_with(':')) {
-                    Some(end) => {
-                        let name = &self.rest()[..end + 2];
-                        if !name[1..name.len() - 2].chars().all(|c| c == '^' || c.is_ascii_lowercase()) {
-                            return Err(format!("invalid character class range: `[{name}`"));
-                        }
-                        self.out.push('[');
-                        self.out.push_str(name);
-                        self.at += name.len();
-                    }
-                    None => self.out.push_str(r"\["),
-                },
-                '&' | '~' => self.out.extend(['\\', c]),
-                '-' if self.rest().starts_with('-') || self.out.ends_with(r"\-") => self.out.push_str(r"\-"),
-                '\\' => match self.next().ok_or_else(|| missing.clone())? {
-                    'd' => self.out.push_str(DIGIT),
-                    'w' => self.out.push_str(WORD),
-                    's' => self.out.push_str(SPACE),
-                    'D' => self.out.push_str(&format!("[^{DIGIT}]")),
-                    'W' => self.out.push_str(&format!("[^{WORD}]")),
-                    'S' => self.out.push_str(&format!("[^{SPACE}]")),
-                    c => self.literal_escape(c, at)?,
-                },
-                c => self.out.push(c),
+            if self.rest().is_empty() {
+                return Err(missing);
+            }
+            if self.rest().starts_with(']') && !first {
+                self.at += 1;
+                break;
             }
             first = false;
+            if self.named_class()? || self.perl_class() {
+                continue;
+            }
+            let from = self.at;
+            let low = self.class_char(&missing)?;
+            // A dash before the closing bracket, or behind what is no character, is a dash.
+            let mut behind = self.rest().chars();
+            if behind.next() == Some('-') && behind.next().is_some_and(|c| c != ']') {
+                self.at += 1;
+                self.out.push('-');
+                let high = self.class_char(&missing)?;
+                if let (Some(low), Some(high)) = (low, high)
+                    && high < low
+                {
+                    return Err(format!("invalid character class range: `{}`", &self.pattern[from..self.at]));
+                }
+            }
         }
         self.out.push(']');
         Ok(())
+    }
+
+    /// `[:alpha:]`, inside of a class.
+    fn named_class(&mut self) -> Result<bool, String> {
+        let Some(end) = self.rest().strip_prefix("[:").and_then(|rest| rest.find(":]")) else {
+            return Ok(false);
+        };
+        let name = &self.rest()[..end + 4];
+        if !name[2..name.len() - 2].chars().all(|c| c == '^' || c.is_ascii_lowercase()) {
+            return Err(format!("invalid character class range: `{name}`"));
+        }
+        self.out.push_str(name);
+        self.at += name.len();
+        Ok(true)
+    }
+
+    /// `\d` and its like, inside of a class.
+    fn perl_class(&mut self) -> bool {
+        let (set, negated) = match self.rest().as_bytes() {
+            [b'\\', b'd', ..] => (DIGIT, false),
+            [b'\\', b'w', ..] => (WORD, false),
+            [b'\\', b's', ..] => (SPACE, false),
+            [b'\\', b'D', ..] => (DIGIT, true),
+            [b'\\', b'W', ..] => (WORD, true),
+            [b'\\', b'S', ..] => (SPACE, true),
+            _ => return false,
+        };
+        self.at += 2;
+        if negated {
+            self.out.push_str(&format!("[^{set}]"));
+        } else {
+            self.out.push_str(set);
+        }
+        true
+    }
+
+    /// One character of a class; its value, where it stands for itself.
+    fn class_char(&mut self, missing: &str) -> Result<Option<char>, String> {
+        let at = self.at;
+        match self.next().ok_or_else(|| missing.to_owned())? {
+            '\\' => {
+                let c =
+                    self.next().ok_or_else(|| "trailing backslash at end of expression: ``".to_owned())?;
+                self.literal_escape(c, at)?;
+                Ok(c.is_ascii_punctuation().then_some(c))
+            }
+            c => {
+                if matches!(c, '[' | ']' | '^' | '-' | '&' | '~') {
+                    self.out.push('\\');
+                }
+                self.out.push(c);
+                Ok(Some(c))
+            }
+        }
     }
 }
 
@@ -279,6 +327,10 @@ mod tests {
             (r"\Qa.b\E+", r"a\.b+"),
             ("(?P<n>a)(?<m>b)", "(?P<n>a)(?P<m>b)"),
             ("[]a]", r"[\]a]"),
+            (r"^[\w-\.]+$", r"^[0-9A-Za-z_\-\.]+$"),
+            ("[a-c-e]", r"[a-c\-e]"),
+            ("[--/]", r"[\--/]"),
+            ("[a-]", r"[a\-]"),
             (r"\101", r"\x{41}"),
             ("(?i:a)(?s)", "(?i:a)(?s)"),
             (r"\<a\>", "<a>"),
@@ -300,6 +352,8 @@ mod tests {
             (r"\y", r"invalid escape sequence: `\y`"),
             ("a{1001}", "invalid repeat count: `{1001}`"),
             ("(?=a)", "invalid or unsupported Perl syntax: `(?=`"),
+            ("[z-a]", "invalid character class range: `z-a`"),
+            (r"[a-\w]", r"invalid escape sequence: `\w`"),
             ("a\\", "trailing backslash at end of expression: ``"),
         ] {
             assert_eq!(

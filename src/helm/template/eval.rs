@@ -8,7 +8,7 @@ use super::exec::{Exec, Frame, Operand};
 use crate::helm::functions::{Call, Function, Lazy};
 use crate::helm::go::quote;
 use crate::helm::signature::{Param, Signature};
-use crate::helm::value::{Entry, Map, MapType, Str, Value};
+use crate::helm::value::{Entry, ListType, Map, MapType, Str, Value};
 
 /// The arguments of a call.
 pub type Args = SmallVec<[Entry; 4]>;
@@ -399,9 +399,13 @@ fn typed_literal(frame: &Frame<'_>, arg: &Arg, param: Option<Param>) -> Result<O
         (Param::Int, ArgKind::Number(Number { int: Some(int), .. })) => Value::Int(*int),
         (Param::Int64, ArgKind::Number(Number { int: Some(int), .. })) => Value::Int64(*int),
         (Param::Float, ArgKind::Number(Number { float: Some(float), .. })) => Value::Float(*float),
-        (Param::Bool | Param::Str | Param::Int | Param::Int64 | Param::Float, _) => {
+        (Param::Uint32, ArgKind::Number(Number { uint: Some(uint), .. })) => {
+            Value::Uint(*uint & u64::from(u32::MAX))
+        }
+        (Param::Bool | Param::Str | Param::Int | Param::Int64 | Param::Uint32 | Param::Float, _) => {
             let word = match param {
                 Param::Int | Param::Int64 => "integer",
+                Param::Uint32 => "unsigned integer",
                 Param::Float => "float",
                 param => param.name(),
             };
@@ -431,7 +435,10 @@ fn validate(frame: &Frame<'_>, mut operand: Operand, param: Option<Param>) -> Re
         | (Value::Float(_), Param::Float)
         | (Value::Bool(_), Param::Bool) => true,
         (Value::Map(map), Param::Map) => map.map_type != MapType::String,
-        (Value::Object(object), Param::Time | Param::Version) => object.type_name() == param.name(),
+        (Value::List(list), Param::List) => list.list_type == ListType::Any,
+        (Value::Object(object), Param::Time | Param::Version | Param::Certificate) => {
+            object.type_name() == param.name()
+        }
         _ => false,
     };
     if fits {

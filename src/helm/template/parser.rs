@@ -517,12 +517,6 @@ impl<'s> Parser<'s> {
         let kind = match item.kind {
             Kind::Identifier => match functions::find(&item.text) {
                 Some(function) => ArgKind::Function(function),
-                None if functions::is_planned(&item.text) => {
-                    let name = quote::quote(&item.text);
-                    return self.error(format_args!(
-                        "function {name} is not supported yet; set the value it makes instead"
-                    ));
-                }
                 None => return self.error(format_args!("function {} not defined", quote::quote(&item.text))),
             },
             Kind::Dot => ArgKind::Dot,
