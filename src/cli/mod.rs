@@ -88,7 +88,11 @@ fn write(mut out: impl Write, text: &str) -> std::io::Result<()> {
 
 /// Parses the arguments, sets telemetry up, runs the command; returns its exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut words: Vec<_> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| word == "template") {
+        words = template::arguments(words);
+    }
+    let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         // Whoever has a script around `helm template` finds helm's words and exit code.
         Err(error)

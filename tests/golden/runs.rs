@@ -5,7 +5,7 @@ use std::fs;
 
 use base64::Engine as _;
 use clap::{Args as _, Command, FromArgMatches as _};
-use mooring::cli::template::{Printed, TemplateArgs, flag_error, print};
+use mooring::cli::template::{Printed, TemplateArgs, arguments, flag_error, print};
 
 use crate::cases::{Outcome, compare};
 
@@ -56,9 +56,10 @@ fn check(entries: &BTreeMap<String, String>) -> Result<(), String> {
         fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         fs::write(path, data).expect("a file");
     }
-    let arguments = entries.get("arguments").map_or("demo\nchart\n", String::as_str);
+    let words = entries.get("arguments").map_or("demo\nchart\n", String::as_str);
+    let words = arguments(words.lines().map(Into::into));
     let command = TemplateArgs::augment_args(Command::new("template").no_binary_name(true));
-    let printed = match command.try_get_matches_from(arguments.lines()) {
+    let printed = match command.try_get_matches_from(words) {
         Ok(matches) => {
             let arguments = TemplateArgs::from_arg_matches(&matches).map_err(|error| error.to_string())?;
             print(&arguments, folder.path())

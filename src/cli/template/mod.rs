@@ -1,7 +1,9 @@
 //! `mooring template`: what `helm template` prints, without the helm binary.
 
+mod flags;
 mod local;
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -17,9 +19,10 @@ use crate::helm::limits::Limits;
 use crate::helm::template::{ExecEnv, HelmVersion, TemplateSet};
 use crate::helm::value::Value;
 use crate::helm::{
-    Capabilities, Chart, FileReader, KubeVersion, LayerContent, Release, ReleaseOutput, RenderRequest,
-    RenderedFile, SetFlag, Shown, ValuesLayer, check_layers, render,
+    Capabilities, Chart, FileReader, HelmError, KubeVersion, LayerContent, Release, ReleaseOutput,
+    RenderRequest, RenderedFile, SetFlag, Shown, ValuesLayer, check_layers, render,
 };
+use flags::{Accepted, without_booleans};
 use local::LocalFiles;
 
 const EXAMPLES: &str = "\
@@ -31,7 +34,7 @@ Examples:
 
 /// Arguments of `mooring template`.
 #[derive(Clone, Debug, Default, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, disable_version_flag = true)]
 #[expect(clippy::struct_excessive_bools, reason = "they are helm template's flags")]
 pub struct TemplateArgs {
     /// The release's name (default: release-name), and the chart: a folder or a packed chart
@@ -103,6 +106,19 @@ pub struct TemplateArgs {
     /// Accepted for helm's sake: a name is always there
     #[arg(short, long, hide = true)]
     generate_name: bool,
+    #[command(flatten)]
+    accepted: Accepted,
+}
+
+/// The process's arguments as clap takes them: switches with Go's `=true` and `=false` put plainly.
+pub fn arguments(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let command = TemplateArgs::augment_args(clap::Command::new("template"));
+    let switches: Vec<&str> = command
+        .get_arguments()
+        .filter(|flag| !flag.get_action().takes_values())
+        .filter_map(clap::Arg::get_long)
+        .collect();
+    without_booleans(words, |name| switches.contains(&name))
 }
 
 /// What helm says of arguments that cannot be understood.
@@ -158,6 +174,7 @@ pub fn print(args: &TemplateArgs, folder: &Path) -> Printed {
 }
 
 fn template(args: &TemplateArgs, folder: &Path, stdout: &mut String) -> Result<(), String> {
+    args.accepted.check()?;
     let mut capabilities = Capabilities::default().with_api_versions(&args.api_versions);
     if let Some(text) = &args.kube_version {
         capabilities.kube_version =
@@ -184,6 +201,9 @@ fn template(args: &TemplateArgs, folder: &Path, stdout: &mut String) -> Result<(
         skip_schema: args.skip_schema_validation,
     })
     .map_err(|error| {
+        if args.accepted.dependency_update && matches!(error, HelmError::MissingDependencies { .. }) {
+            return format!("--dependency-update: charts are not fetched from elsewhere: {error}");
+        }
         let hint =
             if error.is_from_rendering() { "\n\nUse --debug flag to render out invalid YAML" } else { "" };
         format!("{error}{hint}")

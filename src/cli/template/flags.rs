@@ -1,0 +1,214 @@
+//! The flags of `helm template` that change nothing here, or cannot: scripts that give them go on to work, or are told.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::Args;
+
+/// Flags that `helm template` takes and that change no byte of a chart on this disk, and those that cannot be obeyed.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Accepted {
+    /// What would be done: `client`; nothing else is
+    #[arg(long, value_name = "WAY", num_args = 0..=1, require_equals = true, default_missing_value = "unset", hide = true)]
+    dry_run: Option<String>,
+    /// Deprecated in helm: it stands for --dry-run=server
+    #[arg(long, hide = true)]
+    validate: bool,
+    /// A program between rendering and printing
+    #[arg(long, value_name = "NAME", hide = true)]
+    post_renderer: Option<String>,
+    #[arg(long, value_name = "TEXT", hide = true)]
+    post_renderer_args: Vec<String>,
+    /// Addresses for getHostByName
+    #[arg(long, hide = true)]
+    enable_dns: bool,
+    /// Where the chart would be fetched from
+    #[arg(long, value_name = "URL", hide = true)]
+    repo: Option<String>,
+    /// Check the chart's signature
+    #[arg(long, hide = true)]
+    verify: bool,
+    /// Fetch what is missing in charts/
+    #[arg(long, hide = true)]
+    pub(super) dependency_update: bool,
+    // What follows is for the release, the cluster or the download, none of which there is.
+    #[arg(long, hide = true)]
+    atomic: bool,
+    #[arg(long, value_name = "N", hide = true)]
+    burst_limit: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    ca_file: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    cert_file: Option<String>,
+    #[arg(long, value_name = "WHEN", alias = "colour", hide = true)]
+    color: Option<String>,
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    content_cache: Option<String>,
+    #[arg(long, hide = true)]
+    debug: bool,
+    #[arg(long, value_name = "TEXT", hide = true)]
+    description: Option<String>,
+    #[arg(long, hide = true)]
+    devel: bool,
+    #[arg(long, hide = true)]
+    force: bool,
+    #[arg(long, hide = true)]
+    force_conflicts: bool,
+    #[arg(long, hide = true)]
+    force_replace: bool,
+    #[arg(long, hide = true)]
+    hide_notes: bool,
+    #[arg(long, hide = true)]
+    insecure_skip_tls_verify: bool,
+    #[arg(long, value_name = "FILE", hide = true)]
+    key_file: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    keyring: Option<String>,
+    #[arg(long, value_name = "URL", hide = true)]
+    kube_apiserver: Option<String>,
+    #[arg(long, value_name = "NAME", hide = true)]
+    kube_as_group: Vec<String>,
+    #[arg(long, value_name = "NAME", hide = true)]
+    kube_as_user: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    kube_ca_file: Option<String>,
+    #[arg(long, value_name = "NAME", hide = true)]
+    kube_context: Option<String>,
+    #[arg(long, hide = true)]
+    kube_insecure_skip_tls_verify: bool,
+    #[arg(long, value_name = "NAME", hide = true)]
+    kube_tls_server_name: Option<String>,
+    #[arg(long, value_name = "TOKEN", hide = true)]
+    kube_token: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    kubeconfig: Option<String>,
+    #[arg(short, long, value_name = "TEXT", hide = true)]
+    labels: Vec<String>,
+    #[arg(long, hide = true)]
+    pass_credentials: bool,
+    #[arg(long, value_name = "TEXT", hide = true)]
+    password: Option<String>,
+    #[arg(long, hide = true)]
+    plain_http: bool,
+    #[arg(long, value_name = "N", hide = true)]
+    qps: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    registry_config: Option<String>,
+    #[arg(long, hide = true)]
+    render_subchart_notes: bool,
+    #[arg(long, hide = true)]
+    replace: bool,
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    repository_cache: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    repository_config: Option<String>,
+    #[arg(long, hide = true)]
+    rollback_on_failure: bool,
+    #[arg(long, hide = true)]
+    server_side: bool,
+    #[arg(long, hide = true)]
+    take_ownership: bool,
+    #[arg(long, value_name = "TIME", hide = true)]
+    timeout: Option<String>,
+    #[arg(long, value_name = "NAME", hide = true)]
+    username: Option<String>,
+    #[arg(long, value_name = "VERSION", hide = true)]
+    version: Option<String>,
+    #[arg(long, value_name = "WAY", num_args = 0..=1, require_equals = true, default_missing_value = "watcher", hide = true)]
+    wait: Option<String>,
+    #[arg(long, hide = true)]
+    wait_for_jobs: bool,
+}
+
+impl Accepted {
+    /// Fails where a flag asks for what `mooring template` does not do.
+    pub fn check(&self) -> Result<(), String> {
+        let server = "asks the cluster, and `mooring template` does not: use `mooring plan`";
+        match self.dry_run.as_deref() {
+            None | Some("unset" | "client") => {}
+            Some("server") => return Err(format!("--dry-run=server {server}")),
+            Some(value @ ("none" | "0" | "f" | "F" | "false" | "FALSE" | "False")) => {
+                return Err(format!("invalid dry-run value (\"{value}\"). Must be \"server\" or \"client\""));
+            }
+            Some("1" | "t" | "T" | "true" | "TRUE" | "True") => {}
+            Some(value) => {
+                return Err(format!(
+                    "invalid dry-run value (\"{value}\"). Must be \"none\", \"server\", or \"client\""
+                ));
+            }
+        }
+        if self.validate {
+            return Err(format!("--validate {server}"));
+        }
+        if self.post_renderer.is_some() {
+            return Err("--post-renderer is not run: pipe the output into the program".to_owned());
+        }
+        if self.enable_dns {
+            return Err("--enable-dns is refused: what is rendered must not depend on the network".to_owned());
+        }
+        if self.verify {
+            return Err("--verify is not done: check the chart with `helm verify` first".to_owned());
+        }
+        if self.repo.is_some() {
+            return Err("--repo: charts are not fetched from elsewhere: pull the chart first".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// The arguments of `template` with `--flag=true` and `--flag=false`, as Go's flags take them, put as `--flag` or nothing.
+/// `is_switch` tells which flags take no value otherwise.
+pub fn without_booleans(
+    arguments: impl IntoIterator<Item = OsString>,
+    is_switch: impl Fn(&str) -> bool,
+) -> Vec<OsString> {
+    let mut result: Vec<OsString> = Vec::new();
+    for argument in arguments {
+        let said = argument.to_str().and_then(|text| text.split_once('=')).and_then(|(flag, value)| {
+            let name = flag.strip_prefix("--").filter(|name| is_switch(name))?;
+            Some((format!("--{name}"), boolean(value)?))
+        });
+        match said {
+            None => result.push(argument),
+            Some((flag, true)) => result.push(flag.into()),
+            // The last word counts.
+            Some((flag, false)) => result.retain(|earlier| earlier.as_os_str() != OsStr::new(&flag)),
+        }
+    }
+    result
+}
+
+/// Go's `strconv.ParseBool`.
+fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_takes_go_s_booleans_and_the_last_one_counts() {
+        let words = |line: &str| {
+            let words = line.split(' ').map(OsString::from);
+            let kept = without_booleans(words, |name| matches!(name, "include-crds" | "no-hooks"));
+            kept.join(OsStr::new(" ")).into_string().unwrap()
+        };
+        assert_eq!(words("a --include-crds=true b"), "a --include-crds b");
+        assert_eq!(words("--include-crds --no-hooks=1 --include-crds=false"), "--no-hooks");
+        assert_eq!(words("--include-crds=maybe --set x=true"), "--include-crds=maybe --set x=true");
+    }
+
+    #[test]
+    fn what_needs_a_cluster_or_the_network_is_refused_in_words() {
+        let refused = |accepted: Accepted| accepted.check().unwrap_err();
+        let dry_run = |way: &str| Accepted { dry_run: Some(way.to_owned()), ..Accepted::default() };
+        assert!(refused(dry_run("server")).contains("mooring plan"));
+        assert!(refused(dry_run("maybe")).contains("invalid dry-run value"));
+        assert!(dry_run("client").check().is_ok() && dry_run("unset").check().is_ok());
+        assert!(refused(Accepted { enable_dns: true, ..Accepted::default() }).contains("--enable-dns"));
+    }
+}
