@@ -33,7 +33,7 @@ func recordTemplate(c *templateCase) error {
 			files = append(files, &bundle.BufferedFile{Name: part.file, Data: []byte(text)})
 		}
 	}
-	notes, err := render(files)
+	notes, err := render(files, map[string]any{})
 	shape, shaped := c.get("shape")
 	switch {
 	case err != nil && shaped:
@@ -51,7 +51,7 @@ func recordTemplate(c *templateCase) error {
 }
 
 // render does what `helm template demo case` does, and returns the notes, which that command leaves out.
-func render(files []*bundle.BufferedFile) (string, error) {
+func render(files []*bundle.BufferedFile, values map[string]any) (string, error) {
 	chart, err := loader.LoadFiles(files)
 	if err != nil {
 		return "", err
@@ -61,7 +61,7 @@ func render(files []*bundle.BufferedFile) (string, error) {
 	install.ReleaseName = "demo"
 	install.Namespace = "default"
 	install.Replace = true
-	released, err := install.Run(chart, map[string]any{})
+	released, err := install.Run(chart, values)
 	if err != nil {
 		return "", err
 	}

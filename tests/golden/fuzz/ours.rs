@@ -1,0 +1,89 @@
+//! What Mooring makes of a case.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mooring::helm::limits::Limits;
+use mooring::helm::template::HelmVersion;
+use mooring::helm::{
+    Capabilities, Chart, LayerContent, Release, RenderRequest, SetFlag, ValuesLayer, check_layers, render,
+};
+use mooring::manifest::{EntryKind, FileEntry, Files, FilesError};
+
+use crate::{Answer, Case};
+
+/// Renders a case.
+pub fn answer(case: &Case) -> Answer {
+    notes(case).map_or_else(Answer::Error, Answer::Notes)
+}
+
+/// Whether it is a limit of ours that Helm has not, or shows what Helm was built with.
+pub fn is_apart(answer: &Answer) -> bool {
+    let (Answer::Notes(text) | Answer::Error(text)) = answer;
+    ["than the limit of", "too many steps", "common.Capabilities", "Capabilities:"]
+        .iter()
+        .any(|part| text.contains(part))
+}
+
+struct Memory(BTreeMap<&'static str, Arc<[u8]>>);
+
+impl Files for Memory {
+    fn entry(&self, path: &str) -> Result<Option<FileEntry>, FilesError> {
+        let entry = |kind, size| FileEntry { path: path.to_owned(), kind, id: String::new(), size };
+        if let Some(data) = self.0.get(path) {
+            return Ok(Some(entry(EntryKind::File, data.len() as u64)));
+        }
+        let below =
+            self.0.keys().any(|name| name.strip_prefix(path).is_some_and(|rest| rest.starts_with('/')));
+        Ok((path.is_empty() || below).then(|| entry(EntryKind::Folder, 0)))
+    }
+
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, FilesError> {
+        self.0.get(path).cloned().ok_or_else(|| FilesError::NotFound { path: path.to_owned() })
+    }
+
+    fn walk(&self, folder: &str) -> Result<Vec<FileEntry>, FilesError> {
+        let below = self.0.iter().filter(|(path, _)| path.starts_with(folder));
+        Ok(below
+            .map(|(path, data)| FileEntry {
+                path: (*path).to_owned(),
+                kind: EntryKind::File,
+                id: String::new(),
+                size: data.len() as u64,
+            })
+            .collect())
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<FileEntry>, FilesError> {
+        self.walk(folder)
+    }
+}
+
+fn notes(case: &Case) -> Result<String, String> {
+    let file = |text: String| Arc::from(text.into_bytes());
+    let files = Memory(BTreeMap::from([
+        ("case/Chart.yaml", file("apiVersion: v2\nname: case\nversion: 1.0.0\n".to_owned())),
+        ("case/values.yaml", file(case.values.text())),
+        ("case/templates/_helpers.tpl", file(case.helpers.text())),
+        ("case/templates/NOTES.txt", file(case.template.text())),
+    ]));
+    let release =
+        Release { name: "demo".to_owned(), namespace: "default".to_owned(), revision: 1, is_upgrade: false };
+    let flags = case.set.iter().map(|flag| SetFlag::Typed(flag.text())).collect();
+    let layers = [ValuesLayer { name: "--set".into(), content: LayerContent::Set(flags) }];
+    check_layers(&layers).map_err(|error| error.to_string())?;
+    let chart = Chart::load(&files, "case").map_err(|error| error.to_string())?;
+    let request = RenderRequest {
+        chart: &chart,
+        layers: &layers,
+        release: &release,
+        capabilities: &Capabilities::default(),
+        seed: [7; 32],
+        now: jiff::Timestamp::UNIX_EPOCH,
+        limits: Limits::default(),
+        helm_version: HelmVersion::Helm4,
+        origins: false,
+        skip_schema: false,
+    };
+    render(&request).map(|output| output.notes.unwrap_or_default()).map_err(|error| error.to_string())
+}
