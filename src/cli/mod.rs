@@ -58,7 +58,7 @@ enum Command {
     /// Apply an environment once, as the agent would, and wait until it is ready.
     Apply(apply::ApplyArgs),
     /// Render a Helm chart as `helm template` does, byte for byte, without the helm binary.
-    Template(template::TemplateArgs),
+    Template(Box<template::TemplateArgs>),
     /// Print the manifests of an environment, as the agent would send them.
     Render(render::RenderArgs),
     /// Show how the environments in a cluster are: revision, health, drift, next runs.

@@ -342,7 +342,7 @@ fn failure(text: &str, error: &TomlError) -> String {
     let at = error.span().map_or(0, |span| span.start).min(text.len());
     let before = text.get(..at).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
-    let keys = before.lines().filter_map(|line| line.split_once('=')).map(|(key, _)| key.trim());
-    let last = keys.last().map_or(String::new(), |key| format!(" (last key {})", quote(key)));
+    let mut keys = before.lines().filter_map(|line| line.split_once('=')).map(|(key, _)| key.trim());
+    let last = keys.next_back().map_or(String::new(), |key| format!(" (last key {})", quote(key)));
     format!("toml: line {line}{last}: {}", error.message().replace('\n', " "))
 }
