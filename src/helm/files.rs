@@ -51,7 +51,7 @@ impl ChartFiles {
     }
 
     fn lines(&self, name: &str) -> Value {
-        let text = String::from_utf8_lossy(self.get(name));
+        let text = text(self.get(name));
         if text.is_empty() {
             return Value::List(List::of(ListType::String, Vec::new()));
         }
@@ -65,7 +65,7 @@ fn bytes(data: &[u8]) -> Value {
 }
 
 fn text(data: &[u8]) -> String {
-    String::from_utf8_lossy(data).into_owned()
+    super::go::text::from_bytes(data.to_vec())
 }
 
 impl Object for ChartFiles {

@@ -131,10 +131,11 @@ fn len(call: &mut Call<'_, '_>) -> GoResult<Value> {
     let length = match plain(call.value(0)) {
         Value::Nil => return Err("len of nil pointer".into()),
         Value::NoValue => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
-        Value::Str(text) => text.len(),
+        Value::Str(text) => text::to_bytes(&text).len(),
         Value::List(list) => list.len(),
         Value::Map(map) => map.len(),
-        value => return Err(format!("len of type {}", value.type_name()).into()),
+        // Go looks through the pointer first.
+        value => return Err(format!("len of type {}", value.type_name().trim_start_matches('*')).into()),
     };
     Ok(Value::Int(as_int(length)))
 }

@@ -7,20 +7,26 @@ use data_encoding::{BASE32, HEXLOWER};
 use sha2::Digest as _;
 
 use super::{Function, function};
-use crate::helm::go::text::from_bytes;
+use crate::helm::go::text::{from_bytes, to_bytes};
 use crate::helm::signature::Param::Str;
 
 /// The table.
 pub const FUNCTIONS: &[Function] = &[
-    function("b64enc", &[Str], |call| Ok(STANDARD.encode(call.text(0)).into())),
+    function("b64enc", &[Str], |call| Ok(STANDARD.encode(to_bytes(call.text(0))).into())),
     function("b64dec", &[Str], |call| Ok(base64_decode(call.text(0)).into())),
-    function("b32enc", &[Str], |call| Ok(BASE32.encode(call.text(0).as_bytes()).into())),
+    function("b32enc", &[Str], |call| Ok(BASE32.encode(&to_bytes(call.text(0))).into())),
     function("b32dec", &[Str], |call| Ok(base32_decode(call.text(0)).into())),
-    function("sha1sum", &[Str], |call| Ok(HEXLOWER.encode(&sha1::Sha1::digest(call.text(0))).into())),
-    function("sha256sum", &[Str], |call| Ok(HEXLOWER.encode(&sha2::Sha256::digest(call.text(0))).into())),
-    function("sha512sum", &[Str], |call| Ok(HEXLOWER.encode(&sha2::Sha512::digest(call.text(0))).into())),
+    function("sha1sum", &[Str], |call| {
+        Ok(HEXLOWER.encode(&sha1::Sha1::digest(to_bytes(call.text(0)))).into())
+    }),
+    function("sha256sum", &[Str], |call| {
+        Ok(HEXLOWER.encode(&sha2::Sha256::digest(to_bytes(call.text(0)))).into())
+    }),
+    function("sha512sum", &[Str], |call| {
+        Ok(HEXLOWER.encode(&sha2::Sha512::digest(to_bytes(call.text(0)))).into())
+    }),
     function("adler32sum", &[Str], |call| {
-        Ok(adler2::adler32_slice(call.text(0).as_bytes()).to_string().into())
+        Ok(adler2::adler32_slice(&to_bytes(call.text(0))).to_string().into())
     }),
 ];
 

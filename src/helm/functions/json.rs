@@ -4,6 +4,7 @@ use super::{Call, Function, function};
 use crate::helm::go::convert::bytes_text;
 use crate::helm::go::float;
 use crate::helm::go::quote::quote_char;
+use crate::helm::go::text::raw_byte;
 use crate::helm::limits::with_stack;
 use crate::helm::signature::Param::{Any, Str};
 use crate::helm::template::GoResult;
@@ -165,6 +166,7 @@ fn push_text(out: &mut String, text: &str, escape_html: bool) {
             c if c < ' ' || matches!(c, '\u{2028}' | '\u{2029}') => {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
+            c if raw_byte(c).is_some() => out.push_str("\\ufffd"),
             c => out.push(c),
         }
     }

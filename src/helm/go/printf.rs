@@ -332,6 +332,7 @@ impl<'o> Printer<'o> {
     fn arg(&mut self, value: &Value, verb: char) -> GoResult<()> {
         match verb {
             'v' if value.is_nil() => self.pad("<nil>"),
+            'T' if value.is_nil() => self.pad("<nil>"),
             'T' => self.string(&value.type_name(), 's', value),
             'p' if !matches!(value, Value::List(_) | Value::Map(_) | Value::Object(_)) => {
                 self.bad_verb(verb, value)
@@ -462,7 +463,7 @@ impl<'o> Printer<'o> {
             'v' if self.flags.sharp_v => self.quoted(cut),
             'v' | 's' => self.pad(cut),
             'q' => self.quoted(cut),
-            'x' | 'X' => self.hex(text.as_bytes().to_vec(), verb),
+            'x' | 'X' => self.hex(super::text::to_bytes(text).into_owned(), verb),
             _ => self.bad_verb(verb, value),
         }
     }

@@ -61,6 +61,10 @@ pub fn push_quoted(out: &mut String, text: &str, mark: char, ascii: bool) {
 }
 
 fn push_escaped(out: &mut String, c: char, mark: char, ascii: bool) {
+    if let Some(byte) = super::text::raw_byte(c) {
+        let _ = write!(out, "\\x{byte:02x}");
+        return;
+    }
     match c {
         c if c == mark || c == '\\' => {
             out.push('\\');

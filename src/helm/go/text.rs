@@ -1,19 +1,76 @@
 //! Go's functions on strings and characters, where Rust's do something else.
 
-/// Text of bytes; what is no UTF-8 becomes U+FFFD (a Go string would keep the bytes).
+use std::borrow::Cow;
+
+/// Where the bytes stand that are no UTF-8: a Go string can hold them, and so each is one of the last characters of the
+/// last private plane here, U+10FF80 to U+10FFFF. They leave a template as bytes (`b64enc`, `sha256sum`) or as U+FFFD.
+const RAW: u32 = 0x10_ff00;
+
+/// Text of bytes, of which none is lost.
 pub fn from_bytes(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        let mut out = String::with_capacity(error.as_bytes().len() * 2);
+        for chunk in error.as_bytes().utf8_chunks() {
+            out.push_str(chunk.valid());
+            out.extend(chunk.invalid().iter().map(|byte| raw_char(*byte)));
+        }
+        out
+    })
 }
 
-/// `s[start:end]` by bytes; a character that is cut becomes U+FFFD for each of its bytes that is left.
+/// The bytes of a text: what [`from_bytes`] was given.
+pub fn to_bytes(text: &str) -> Cow<'_, [u8]> {
+    if !has_raw(text) {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut out = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match raw_byte(c) {
+            Some(byte) => out.push(byte),
+            None => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The text as people see it: U+FFFD for each byte that is no UTF-8.
+pub fn readable(text: &str) -> Cow<'_, str> {
+    if !has_raw(text) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(|c| raw_byte(c).map_or(c, |_| '\u{fffd}')).collect())
+}
+
+/// Whether a text holds bytes that are no UTF-8.
+pub fn has_raw(text: &str) -> bool {
+    // All of them begin so, and hardly any other character does.
+    let bytes = text.as_bytes();
+    bytes.contains(&0xf4) && bytes.windows(3).any(|start| matches!(start, [0xf4, 0x8f, 0xbe | 0xbf]))
+}
+
+/// The byte that a character stands for.
+pub fn raw_byte(c: char) -> Option<u8> {
+    u32::from(c).checked_sub(RAW).and_then(|byte| u8::try_from(byte).ok()).filter(|byte| *byte >= 0x80)
+}
+
+fn raw_char(byte: u8) -> char {
+    char::from_u32(RAW + u32::from(byte)).unwrap_or('\u{fffd}')
+}
+
+/// `s[start:end]` by bytes; the bytes of a character that is cut are none any more.
 pub fn cut(text: &str, start: usize, end: usize) -> String {
+    if has_raw(text) {
+        let bytes = to_bytes(text);
+        let end = end.min(bytes.len());
+        return from_bytes(bytes[start.min(end)..end].to_vec());
+    }
     if let Some(part) = text.get(start..end) {
         return part.to_owned();
     }
     let mut out = String::new();
     for chunk in text.as_bytes()[start..end].utf8_chunks() {
         out.push_str(chunk.valid());
-        chunk.invalid().iter().for_each(|_| out.push('\u{fffd}'));
+        out.extend(chunk.invalid().iter().map(|byte| raw_char(*byte)));
     }
     out
 }
@@ -174,9 +231,19 @@ mod tests {
         assert_eq!(split("a,b,", ","), ["a", "b", ""]);
         assert_eq!(split("abc", ""), ["a", "b", "c"]);
         assert_eq!(split_n("a.b.c", ".", 2), ["a", "b.c"]);
-        assert_eq!(cut("aé", 0, 2), "a\u{fffd}");
+        assert_eq!(readable(&cut("aé", 0, 2)), "a\u{fffd}");
         assert_eq!(escape_html("<a href='x'>&\"</a>"), "&lt;a href=&#39;x&#39;&gt;&amp;&#34;&lt;/a&gt;");
         assert_eq!(escape_js("It'd be <nice>\n"), "It\\'d be \\u003Cnice\\u003E\\u000A");
         assert_eq!(escape_query("a b&c/d=é"), "a+b%26c%2Fd%3D%C3%A9");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_come_through_a_text() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let text = from_bytes(bytes.clone());
+        assert_eq!(*to_bytes(&text), *bytes);
+        assert!(has_raw(&text) && !has_raw("ü \u{10ff00}"));
+        assert_eq!(readable(&from_bytes(vec![b'a', 0xff, 0xc3])), "a\u{fffd}\u{fffd}");
+        assert_eq!(*to_bytes("plain ü"), *"plain ü".as_bytes());
     }
 }

@@ -39,6 +39,7 @@ pub(crate) use exec::{Exec, Operand, as_int};
 pub use trace::Span;
 use trace::{TPL_NAME, Trace};
 
+use super::go::text::{has_raw, readable};
 use super::limits::Limits;
 use super::value::{OriginId, Str, Value};
 
@@ -166,7 +167,12 @@ impl Renderer<'_> {
         let mut spans = exec.trace.as_deref_mut().map(Trace::finish).unwrap_or_default();
         result.map_err(|error| TemplateError::execute(&error))?;
         let text = std::mem::take(&mut exec.out);
-        let text = remove_no_value(text, &mut spans);
+        let mut text = remove_no_value(text, &mut spans);
+        if has_raw(&text) {
+            // What is no text is nobody's line, either.
+            spans.clear();
+            text = readable(&text).into_owned();
+        }
         Ok(Output { text, spans, nondeterministic: exec.nondeterministic })
     }
 }

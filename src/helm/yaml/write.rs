@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::emit::{Dialect, Emitter, natural_sort};
 use super::number::{format_float, parse_int, parse_uint};
 use super::{Mark, YamlError};
+use crate::helm::go::text::{has_raw, readable};
 use crate::helm::value::{List, ListType, Map, Value};
 
 /// Collections inside each other that are written; a map that holds itself ends here.
@@ -175,6 +176,9 @@ fn json_number(value: f64) -> Result<String, YamlError> {
 fn through_json(text: &str) -> Result<Cow<'_, str>, YamlError> {
     if text.bytes().all(|byte| byte < 0x7f) {
         return Ok(Cow::Borrowed(text));
+    }
+    if has_raw(text) {
+        return through_json(&readable(text)).map(|text| Cow::Owned(text.into_owned()));
     }
     if text.chars().any(|c| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}'))
     {

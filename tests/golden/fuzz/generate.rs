@@ -83,7 +83,7 @@ impl Generator {
 
     fn yaml(&mut self, depth: usize) -> Tree {
         match self.random.below(if depth == 0 { 4 } else { 6 }) {
-            0 => quoted(*self.random.pick(WORDS)).into(),
+            0 => quoted(self.random.word(WORDS)).into(),
             1 => (*self.random.pick(&[
                 "1",
                 "0",
@@ -308,7 +308,10 @@ impl Generator {
             Bool => BOOLS,
             List => LISTS,
             Dict => DICTS,
-            Any | Time => *self.random.pick(&[TEXTS, TEXTS, NUMBERS, BOOLS, LISTS, DICTS, OTHERS]),
+            Any | Time => {
+                let tables = [TEXTS, TEXTS, NUMBERS, BOOLS, LISTS, DICTS, OTHERS];
+                tables[self.random.below(tables.len())]
+            }
         };
         *self.random.pick(table)
     }
@@ -383,7 +386,7 @@ impl Generator {
             Text => match self.random.below(6) {
                 0 => value("text"),
                 1 => format!("`{}`", self.random.pick(WORDS).replace('`', "")).into(),
-                _ => quoted(*self.random.pick(WORDS)).into(),
+                _ => quoted(self.random.word(WORDS)).into(),
             },
             Int => (*self.random.pick(&[
                 "0",
@@ -428,10 +431,10 @@ impl Generator {
                 ".Release",
             ]))
             .into(),
-            Regex => quoted_raw(*self.random.pick(REGEXES)).into(),
-            Semver => quoted(*self.random.pick(SEMVERS)).into(),
-            Range => quoted(*self.random.pick(RANGES)).into(),
-            Layout => quoted(*self.random.pick(LAYOUTS)).into(),
+            Regex => quoted_raw(self.random.word(REGEXES)).into(),
+            Semver => quoted(self.random.word(SEMVERS)).into(),
+            Range => quoted(self.random.word(RANGES)).into(),
+            Layout => quoted(self.random.word(LAYOUTS)).into(),
             Time => (*self.random.pick(&[
                 "0",
                 "1700000000",
@@ -439,9 +442,9 @@ impl Generator {
                 "(int64 86399)",
             ]))
             .into(),
-            Path => quoted(*self.random.pick(&["/a/b.c", "a//b/../c", "", ".", "/", "x.tar.gz", "..", "a/"]))
+            Path => quoted(self.random.word(&["/a/b.c", "a//b/../c", "", ".", "/", "x.tar.gz", "..", "a/"]))
                 .into(),
-            Key => quoted(*self.random.pick(KEYS)).into(),
+            Key => quoted(self.random.word(KEYS)).into(),
             Any => self.any(),
         }
     }

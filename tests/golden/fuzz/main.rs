@@ -175,6 +175,9 @@ fn main() {
     let mut errors = 0_u64;
     for number in 0..count {
         let case = Generator::new(seed.wrapping_mul(1 << 32).wrapping_add(number)).case();
+        if number % 1000 == 0 {
+            eprintln!("{number} cases, {differ} differ");
+        }
         errors += u64::from(matches!(ours::answer(&case), Answer::Error(_)));
         if oracle.difference(&case).is_none() {
             continue;

@@ -79,7 +79,7 @@ fn notes(case: &Case) -> Result<String, String> {
         release: &release,
         capabilities: &Capabilities::default(),
         seed: [7; 32],
-        now: jiff::Timestamp::UNIX_EPOCH,
+        now: jiff::Timestamp::now(),
         limits: Limits::default(),
         helm_version: HelmVersion::Helm4,
         origins: false,

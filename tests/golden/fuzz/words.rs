@@ -22,7 +22,7 @@ pub enum Kind {
     Width,
 }
 
-use Kind::*;
+use Kind::{Any, Bool, Dict, Int, Key, Layout, List, Number, Path, Range, Regex, Semver, Text, Time, Width};
 
 /// A function with what it takes; the last may come through a pipe.
 pub type Row = (&'static str, &'static [Kind]);

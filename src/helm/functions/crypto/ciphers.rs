@@ -8,7 +8,7 @@ use cbc::cipher::{BlockDecryptMut, BlockEncryptMut, KeyIvInit};
 
 use super::super::Call;
 use super::super::encoding::illegal_base64;
-use crate::helm::go::text::from_bytes;
+use crate::helm::go::text::{from_bytes, to_bytes};
 use crate::helm::template::GoResult;
 use crate::helm::value::Value;
 
@@ -31,7 +31,7 @@ pub fn encrypt(call: &mut Call<'_, '_>) -> GoResult<Value> {
     call.random().fill(&mut out);
     let vector: [u8; BLOCK] = std::array::from_fn(|index| out[index]);
     let cipher = cbc::Encryptor::<Aes256>::new(&key(call.text(0)).into(), &vector.into());
-    out.extend(cipher.encrypt_padded_vec_mut::<Pkcs7>(call.text(1).as_bytes()));
+    out.extend(cipher.encrypt_padded_vec_mut::<Pkcs7>(&to_bytes(call.text(1))));
     Ok(STANDARD.encode(out).into())
 }
 
