@@ -154,7 +154,7 @@ impl Directive<'_> {
             Value::Byte(byte) => i64::from(*byte),
             _ => return None,
         };
-        (number.abs() <= TOO_LARGE).then_some(number)
+        (-TOO_LARGE..=TOO_LARGE).contains(&number).then_some(number)
     }
 }
 
