@@ -2,7 +2,7 @@
 
 import logging
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -21,7 +21,7 @@ TRIES = 5
 
 def day(text: str) -> datetime:
     """The beginning of a day in UTC, from `2026-03-01`."""
-    return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc)
 
 
 def run(settings: Settings, start: datetime, end: datetime, names: list[str]) -> int:
@@ -87,5 +87,5 @@ def _release(dataset: Dataset, start: datetime, end: datetime, tables: Tables) -
 
 def last_days(count: int) -> tuple[datetime, datetime]:
     """So many days up to and with today."""
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
     return today - timedelta(days=count - 1), today + timedelta(days=1)

@@ -1,7 +1,7 @@
 """A micro-batch of one topic: its rows, judged, and what one look over them tells."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -60,7 +60,7 @@ def look(frame: DataFrame, dataset: Dataset, topic: str) -> Batch:
         refused=records - valid,
         first={row.kafka_partition: row["first"] for row in places},
         last={row.kafka_partition: row["last"] for row in places},
-        minutes=[datetime.fromtimestamp(second, UTC) for second in sorted(minutes)],
+        minutes=[datetime.fromtimestamp(second, timezone.utc) for second in sorted(minutes)],
         newest=max((row.newest for row in places if row.newest is not None), default=None),
         unknown={name for row in places for name in row.unknown},
     )
@@ -73,7 +73,7 @@ def spans(minutes: list[datetime], unit: timedelta = MINUTE) -> list[Span]:
     """The minutes, rounded out to `unit`, as spans from (with) to (without), few enough to ask for."""
     joined: list[Span] = []
     for minute in minutes:
-        start = minute - (minute - datetime(2000, 1, 1, tzinfo=UTC)) % unit
+        start = minute - (minute - datetime(2000, 1, 1, tzinfo=timezone.utc)) % unit
         if joined and start <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], start + unit))
         else:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from app.session import open_session
 from app.settings import Settings
@@ -38,7 +38,7 @@ def run(settings: Settings) -> int:
 def maintain(table: str, tables: Tables) -> str:
     """Does all four steps on a table, and says what came of them."""
     settings, spark = tables.settings, tables.spark
-    now = datetime.now(UTC)
+    now = datetime.now(timezone.utc)
 
     def call(procedure: str, *arguments: str):
         given = ", ".join((f"table => '{table}'", *arguments))

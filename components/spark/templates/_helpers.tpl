@@ -15,7 +15,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "spark.labels" -}}
 {{ include "spark.selector" . }}
-app.kubernetes.io/version: {{ .Values.image.tag | quote }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: lakehouse
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}

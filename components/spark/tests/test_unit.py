@@ -2,7 +2,7 @@
 
 import json
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from pyspark.sql import functions as F
@@ -14,7 +14,7 @@ from app.pipeline import Pipeline, Stopping
 from app.schemas import ORDERS, PRODUCTS
 from app.settings import Settings, SettingsError
 
-START = datetime(2026, 3, 1, 10, tzinfo=UTC)
+START = datetime(2026, 3, 1, 10, tzinfo=timezone.utc)
 RECORD = "topic string, partition int, offset bigint, timestamp timestamp, key binary, value binary, " \
     "headers array<struct<key: string, value: binary>>"
 
