@@ -92,12 +92,12 @@ def serve(health: Health, port: int) -> ThreadingHTTPServer:
         timeout = 10
 
         def do_GET(self) -> None:
-            trouble = health.trouble()
-            if self.path == "/metrics":
+            trouble, path = health.trouble(), self.path.partition("?")[0]
+            if path == "/metrics":
                 self._answer(200, health.metrics(), "text/plain; version=0.0.4")
-            elif self.path == "/healthz":
+            elif path == "/healthz":
                 self._answer(503 if trouble else 200, f"{trouble or 'ok'}\n")
-            elif self.path == "/readyz":
+            elif path == "/readyz":
                 self._answer(200 if health.ready and not trouble else 503, "ok\n" if health.ready else "not yet\n")
             else:
                 self._answer(404, "there are /healthz, /readyz and /metrics\n")

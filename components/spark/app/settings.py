@@ -48,7 +48,7 @@ class Settings:
 
     master: str = "local[2]"
     heap: str = "1g"
-    java_options: str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError"
+    java_options: str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=160m -XX:+ExitOnOutOfMemoryError"
     # Spark settings by their own names; they win.
     spark_conf: dict[str, str] = field(default_factory=dict)
 

@@ -20,7 +20,7 @@ def agree(lake, dataset, *manifests):
     """Whether all layers hold what the manifests say, each thing once."""
     records = sum(each["records"] for each in manifests)
     ids = sum(each["uniqueIds"] for each in manifests)
-    bad = sum(each["dirt"]["malformed"] for each in manifests)
+    bad = sum(each["dirt"].get("malformed", 0) for each in manifests)
     lake.until(f"SELECT count(*) FROM {{bronze.{dataset}}}", records)
     lake.until(f"SELECT count(*) FROM {{silver.{dataset}}}", ids)
     lake.until(f"SELECT count(*) FROM {{silver.quarantine}} WHERE dataset = '{dataset}'", bad)
