@@ -1,8 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # build.sh uses all of it, lib.sh sets the rest
 repository=ghcr.io/mooring-dev/spark
 packages=("${java_packages[@]}" python3 bash coreutils)
-# Python is without its modules for TLS, XML and the like: nothing here loads them.
+# Of what the others leave out, libraries that Python's modules load. It has no TLS and no terminal.
 left_out=("${java_left_out[@]}" media-types readline-common 'lib\(db5\|ncursesw6\|nsl2\|readline8\|tirpc\)[^_]*')
+for library in bz2 expat ffi lzma; do left_out=("${left_out[@]//"$library\|"/}"); done
 options=(--user 185:185 --workdir /opt/spark/work-dir --env JAVA_HOME=/opt/java/openjdk --env LANG=C.UTF-8 --env SPARK_HOME=/opt/spark
     --env PATH=/opt/java/openjdk/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --entrypoint /opt/entrypoint.sh)
 # PySpark's package brings all of Spark; here it lies as in Spark's own archive.
