@@ -30,6 +30,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 -Xmx{{ . }}
 -XX:+UseSerialGC
 -XX:TieredStopAtLevel=1
+-XX:ReservedCodeCacheSize=192m
 -XX:+ExitOnOutOfMemoryError
 -XX:-OmitStackTraceInFastThrow
 -Djdk.attach.allowAttachSelf=true
