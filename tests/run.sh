@@ -9,9 +9,9 @@ usage() {
     cat <<END
 Every check and every test of this repository.
 
-Usage: tests/run.sh [CLASS...]
+Usage: tests/run.sh [CLASS... [--smoke]]
 
-Classes, in the order in which they run; without a name, all but the last:
+Classes, in the order in which they run; without a name, all but the last, and of the pipeline the smoke test:
   lint      formatting, commit messages, shellcheck, gofmt and go vet, clippy, docs, the floors of the house
   unit      the tests in src/, of the command line, in bootstrap/, and in the documentation
   golden    rendering against what the real Helm wrote, cron against robfig/cron, encrypted files against sops
@@ -19,6 +19,8 @@ Classes, in the order in which they run; without a name, all but the last:
   cluster   the agent against a real Kubernetes control plane on loopback
   node      pods that really run, the agent among them, on nodes without Docker (Linux, root; skipped, and said so, where
             that cannot be had)
+  pipeline  the whole lakehouse on a real node, deployed by the agent and counted from the producer to SQL and the dashboards;
+            with --smoke only that it comes up and a window is counted (Linux, root; skipped, and said so, where that cannot be)
   demo      bootstrap/local.sh --demo, the whole story
   oracle    records the golden cases again with the real Helm and sops, and fails where one changed (builds both: 12 minutes
             once)
@@ -27,7 +29,7 @@ What is built and logged is kept in ${MOORING_CACHE/#$HOME/\~} (MOORING_CACHE).
 END
 }
 
-readonly default_classes=(lint unit golden producer cluster node demo)
+readonly default_classes=(lint unit golden producer cluster node pipeline demo)
 readonly all_classes=("${default_classes[@]}" oracle)
 readonly logs=$MOORING_CACHE/test-logs
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$MOORING_CACHE/target} CARGO_TERM_COLOR=never
@@ -38,19 +40,23 @@ class=''
 declare -A passed=() failed=()
 builder='' # pid of the control plane's build
 
-# step NAME COMMAND...: one check. Its output goes to a log; of a failure, the end of it is shown.
+# step NAME COMMAND...: one check. Its output goes to a log; of a failure, the end of it is shown. All of it where aloud is set.
 step() {
     local name=$1 began=$SECONDS ended=0 log
     shift
     log=$logs/$class-${name// /-}.log
     say "$class: $name"
-    "$@" >"$log" 2>&1 </dev/null || ended=$?
+    if [[ -n ${aloud:-} ]]; then
+        "$@" </dev/null 2>&1 | tee "$log" >&2 || ended=$?
+    else
+        "$@" >"$log" 2>&1 </dev/null || ended=$?
+    fi
     count "$log" "$ended"
     if ((ended == 0)); then
         note "ok, $((SECONDS - began)) s"
         return
     fi
-    tail -n 60 "$log" | sed 's/^/    /' >&2
+    if [[ -z ${aloud:-} ]]; then tail -n 60 "$log" | sed 's/^/    /' >&2; fi
     warn "$class: $name failed after $((SECONDS - began)) s; all of its output: $log"
 }
 
@@ -186,6 +192,14 @@ run_node() {
     grep -h 'SKIPPED' "$logs"/node-*.log >&2 || true
 }
 
+# The whole lakehouse: some minutes, and each sentence is said when it was found true.
+run_pipeline() {
+    need_linux
+    need_go
+    step 'build the node' bootstrap/cluster/build.sh --node
+    aloud=yes step 'the lakehouse' tests/pipeline/run.sh "${pipeline_flags[@]}"
+}
+
 # The demo in a state of its own, with the program that the tests were built with.
 run_demo() {
     need_rust
@@ -231,18 +245,24 @@ summary() {
     ((bad == 0))
 }
 
-classes=()
+classes=() pipeline_flags=()
 for argument in "$@"; do
     case $argument in
         -h | --help | help)
             usage
             exit
             ;;
+        --smoke)
+            pipeline_flags=(--smoke)
+            continue
+            ;;
         *) [[ " ${all_classes[*]} " == *" $argument "* ]] || fail "no such class: $argument" "tests/run.sh --help" ;;
     esac
     classes+=("$argument")
 done
-((${#classes[@]})) || classes=("${default_classes[@]}")
+if ((${#classes[@]} == 0)); then
+    classes=("${default_classes[@]}") pipeline_flags=(--smoke)
+fi
 
 mkdir -p "$logs"
 trap clean_up EXIT

@@ -25,41 +25,8 @@ readonly all=(
 )
 # shellcheck source=tests/node/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
-
-in_mooring() { kube --namespace mooring-system "$@"; }
-
-install_here() {
-    KUBECONFIG=$work/first/kubeconfig PATH=$CLUSTER_BIN:$PATH "$CHECKOUT/bootstrap/install.sh" \
-        --context "$("$CLUSTER_BIN/kubectl" --kubeconfig "$work/first/kubeconfig" config current-context)" "$@"
-}
-
-# through_remote COMMAND...: with the remote's port on this machine in $remote.
-through_remote() {
-    local port forward status=0 token
-    port=$(free_port)
-    token=$(in_mooring get secret mooring-git -o 'jsonpath={.data.token}' | base64 -d) || return
-    in_mooring port-forward service/git "$port:80" >/dev/null &
-    forward=$!
-    remote=http://mooring:$token@127.0.0.1:$port/git/lakehouse.git
-    eventually 30 is_open "$port" && "$@" || status=1
-    kill "$forward"
-    return "$status"
-}
-
-is_open() { [[ $(http_status "$1" /healthz) == 200 ]]; }
-
-# commit_and_push EDIT...: a command that changes the repository in the current folder.
-commit_and_push() {
-    rm -rf "$work/repository" &&
-        git clone -q "$remote" "$work/repository" &&
-        (cd "$work/repository" && "$@" && own_git commit -qam 'test: a change' && git push -q origin main)
-}
-
-push() { through_remote commit_and_push "$@" && pushed=$(git -C "$work/repository" rev-parse HEAD); }
-
-at_revision() {
-    [[ $(kube get environment local -o 'jsonpath={.status.revision} {.status.conditions[?(@.type=="Ready")].status}') == "$pushed True" ]]
-}
+# shellcheck source=tests/node/installed.sh
+. "$here/installed.sh"
 
 greeting() { kube --namespace lakehouse get deployment web -o 'jsonpath={.spec.template.spec.containers[0].env[0].value}'; }
 greets() { [[ $(greeting) == "$1" ]]; }
@@ -78,9 +45,6 @@ leader() {
     printf '%s' "${holder%-*}"
 }
 another_leads() { [[ -n $(leader) && $(leader) != "$1" ]]; }
-
-# logs: of all agents that run.
-logs() { in_mooring logs -l app.kubernetes.io/name=mooring --tail=-1 --prefix=false; }
 
 # repairs: a change by hand is put back.
 repairs() {

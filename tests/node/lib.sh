@@ -1,8 +1,10 @@
-# shellcheck shell=bash disable=SC2154 # those who source it set all
+# shellcheck shell=bash disable=SC2034,SC2154 # those who source it set all, and use what it sets
 # What the tests of a real node share. They set all, the names of the test functions, in order, and source this.
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-work=$(mktemp -d)
+# A folder of the developer's stays, and so does the cluster in it: the next run goes on there.
+work=${MOORING_TEST_STATE:-$(mktemp -d)}
+mkdir -p "$work"
 export MOORING_STATE=$work/local
 # shellcheck source=bootstrap/lib.sh
 . "$here/../../bootstrap/lib.sh"
@@ -27,6 +29,12 @@ eventually() {
         ((SECONDS < deadline)) || return 1
         sleep 0.2
     done
+}
+
+# forward NAMESPACE WHAT PORTS: sets forwarder to the pid of what forwards them.
+forward() {
+    "$CLUSTER_BIN/kubectl" --kubeconfig "$work/first/kubeconfig" --namespace "$1" port-forward "$2" "$3" >/dev/null 2>&1 </dev/null &
+    forwarder=$!
 }
 
 # node_pid NODE: of its first process.
@@ -62,6 +70,7 @@ pack_image() {
 clean_up() {
     local state
     if declare -F clean_up_more >/dev/null; then clean_up_more; fi
+    if [[ -n ${MOORING_TEST_STATE:-} ]]; then return; fi
     for state in first second killed lacking; do
         if [[ -n ${CLUSTER_BIN:-} && -d $work/$state ]]; then cluster down --dir "$work/$state" >/dev/null 2>&1 || true; fi
     done
@@ -70,14 +79,19 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 
-# start_nodes: two of them, with the image of the tests' pods; skips all where that cannot be.
-start_nodes() {
+# need_nodes N: what so many of them need; skips all where they cannot be had.
+need_nodes() {
     [[ $(uname -s) == Linux ]] || skip_all "this is $(uname -s), not Linux"
     ((EUID == 0)) || skip_all 'no root'
-    command -v apt-get >/dev/null || skip_all 'no apt-get, for containerd and busybox'
+    command -v apt-get >/dev/null || skip_all 'no apt-get, for containerd'
     unshare --mount --net --pid --fork true 2>/dev/null || skip_all 'this machine permits no namespaces'
     ensure_cluster_binaries
-    ensure_node 2
+    ensure_node "$1"
+}
+
+# start_nodes: two of them, with the image of the tests' pods.
+start_nodes() {
+    need_nodes 2
     pack_image >"$work/log" 2>&1 || {
         cat "$work/log" >&2
         fail "failed to make the image of busybox"
