@@ -119,7 +119,7 @@ answers() { [[ $(http_status "$1" /v1/info) == 200 ]]; }
 
 # agree: every layer holds what the manifests say, and silver the very ids. Data flows: it is true in the pauses between windows.
 agree() {
-    eventually "${1:-400}" counted && ask ids "$work/manifests"
+    eventually 400 counted && ask ids "$work/manifests"
 }
 
 counted() { manifests && ask counts "$work/manifests"; }
@@ -194,9 +194,11 @@ told() {
 
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
+# Not by 'kubectl scale': the API server notes nobody for a scale to nothing, as its Scale leaves out a 0.
 kafka_scaled_to_nothing_is_reported_and_comes_back() {
     mark=$(now)
-    eventually 90 data_flows && in_lakehouse scale statefulset kafka --replicas=0 && eventually 30 told StatefulSet '"name":"kafka"' spec.replicas '"manager":"kubectl"' '"time":' &&
+    eventually 90 data_flows && in_lakehouse patch statefulset kafka --field-manager=kubectl-edit --type merge -p '{"spec":{"replicas":0}}' &&
+        eventually 30 told StatefulSet '"name":"kafka"' spec.replicas '"manager":"kubectl-edit"' '"time":' &&
         in_lakehouse rollout status statefulset/kafka --timeout=180s
 }
 
