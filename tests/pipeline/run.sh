@@ -117,10 +117,18 @@ ask() {
 
 answers() { [[ $(http_status "$1" /v1/info) == 200 ]]; }
 
-# agree: every layer holds what the manifests say, and silver the very ids. Data flows: it is true in the pauses between windows.
+# agree: every layer holds what the manifests say, and silver the very ids. The producers pause for it, by a push: on a slow machine
+# there is always a window on its way.
 agree() {
-    eventually 400 counted && ask ids "$work/manifests"
+    push pause && eventually 60 at_revision && eventually 180 quiet && eventually 600 counted && ask ids "$work/manifests" || return
+    push resume && eventually 60 at_revision
 }
+
+pause() { sed -i '/^      seed: /a\      suspend: true' environments/local/environment.yaml; }
+resume() { sed -i '/^      suspend: true$/d' environments/local/environment.yaml; }
+
+# quiet: no producer is sending.
+quiet() { [[ -z $(in_lakehouse get jobs -l mooring.dev/producer -o 'jsonpath={.items[*].status.active}') ]]; }
 
 counted() { manifests && ask counts "$work/manifests"; }
 
