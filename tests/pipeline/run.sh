@@ -75,7 +75,7 @@ ready_since() {
     in_lakehouse get pods -l "app.kubernetes.io/instance=$1" -o 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].lastTransitionTime}{"\n"}{end}' | sort | tail -n 1
 }
 made_at() {
-    in_lakehouse get deployments,statefulsets -l "mooring.dev/component=$1" -o 'jsonpath={range .items[*]}{.metadata.creationTimestamp}{"\n"}{end}' | sort | head -n 1
+    in_lakehouse get deployments,statefulsets,configmaps -l "mooring.dev/component=$1" -o 'jsonpath={range .items[*]}{.metadata.creationTimestamp}{"\n"}{end}' | sort | head -n 1
 }
 
 components_came_in_the_order_of_depends_on() {
