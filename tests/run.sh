@@ -11,7 +11,7 @@ Every check and every test of this repository.
 
 Usage: tests/run.sh [CLASS... [--smoke]]
 
-Classes, in the order in which they run; without a name, all but the last, and of the pipeline the smoke test:
+Classes, in the order in which they run; without a name, all but the last two:
   lint      formatting, commit messages, shellcheck, gofmt and go vet, clippy, docs, the floors of the house
   unit      the tests in src/, of the command line, in bootstrap/, and in the documentation
   golden    rendering against what the real Helm wrote, cron against robfig/cron, encrypted files against sops
@@ -19,9 +19,9 @@ Classes, in the order in which they run; without a name, all but the last, and o
   cluster   the agent against a real Kubernetes control plane on loopback
   node      pods that really run, the agent among them, on nodes without Docker (Linux, root; skipped, and said so, where
             that cannot be had)
+  demo      bootstrap/local.sh --demo, the whole story
   pipeline  the whole lakehouse on a real node, deployed by the agent and counted from the producer to SQL and the dashboards;
             with --smoke only that it comes up and a window is counted (Linux, root; skipped, and said so, where that cannot be)
-  demo      bootstrap/local.sh --demo, the whole story
   oracle    records the golden cases again with the real Helm and sops, and fails where one changed (builds both: 12 minutes
             once)
 
@@ -29,8 +29,8 @@ What is built and logged is kept in ${MOORING_CACHE/#$HOME/\~} (MOORING_CACHE).
 END
 }
 
-readonly default_classes=(lint unit golden producer cluster node pipeline demo)
-readonly all_classes=("${default_classes[@]}" oracle)
+readonly default_classes=(lint unit golden producer cluster node demo)
+readonly all_classes=("${default_classes[@]}" pipeline oracle)
 readonly logs=$MOORING_CACHE/test-logs
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$MOORING_CACHE/target} CARGO_TERM_COLOR=never
 # A build of Go that notes its git state would differ in every checkout.
@@ -261,7 +261,7 @@ for argument in "$@"; do
     classes+=("$argument")
 done
 if ((${#classes[@]} == 0)); then
-    classes=("${default_classes[@]}") pipeline_flags=(--smoke)
+    classes=("${default_classes[@]}")
 fi
 
 mkdir -p "$logs"

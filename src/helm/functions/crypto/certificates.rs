@@ -1,6 +1,6 @@
 //! X.509 certificates as `crypto/x509.CreateCertificate` makes them of sprig's wishes.
 
-use std::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 use std::rc::Rc;
 use std::time::Duration;
 
