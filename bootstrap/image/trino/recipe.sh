@@ -4,25 +4,25 @@ packages=(bash coreutils libc6 libgcc-s1 libstdc++6 zlib1g)
 left_out=(gcc-12-base)
 options=(--user 1000:1000 --env JAVA_HOME=/usr/lib/jvm/java --env LANG=C.UTF-8
     --env PATH=/usr/lib/jvm/java/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --entrypoint /usr/lib/trino/bin/run-trino)
-# The connectors that the lakehouse has catalogs for; the official image has them all.
-trino_plugins=(iceberg tpch)
+# What the catalogs and settings of the lakehouse name, and geospatial, whose types PostgreSQL's asks for; the official image has all
+# that there are.
+trino_plugins=(geospatial iceberg kafka postgresql resource-group-managers)
 files() {
-    local here=$BOOTSTRAP/image/trino name coordinates=(io.trino:trino-server-core:476@tar.gz) home=$1/usr/lib/trino archive
-    for name in "${trino_plugins[@]}"; do coordinates+=("io.trino:trino-$name:476@zip"); done
-    maven "$1/archives" "${coordinates[@]}"
-    if ! once "trino/$(key "${coordinates[@]}")"; then
-        tar -xzf "$1"/archives/trino-server-core-*.tar.gz -C "$filling" --strip-components=1
-        for name in "${trino_plugins[@]}"; do
-            for archive in "$1/archives/trino-$name-"*.zip; do
-                python3 -m zipfile -e "$archive" "$filling/zip"
-                rm -rf "$filling/plugin/$name"
-                mkdir -p "$filling/plugin"
-                mv "$filling/zip/$(basename "$archive" .zip)" "$filling/plugin/$name"
-            done
-        done
+    local here=$BOOTSTRAP/image/trino home=$1/usr/lib/trino server into name
+    # Of Kafka's and PostgreSQL's connectors there are no packages of their own, so it is the whole server, once.
+    if ! once "trino/$(key 476 "${trino_plugins[@]}")"; then
+        server=$cached into=$filling
+        maven "$into/whole" io.trino:trino-server:476@tar.gz
+        rm -rf "$cached" # 800 MB that nobody needs again
+        tar -xzf "$into"/whole/trino-server-476.tar.gz -C "$into/whole" --strip-components=1
+        mkdir "$into/plugin"
+        # Files that plugins share are links to those of the first that has them: all are unpacked, some are taken.
+        mv "$into"/whole/{lib,secrets-plugin} "$into/"
+        for name in "${trino_plugins[@]}"; do mv "$into/whole/plugin/$name" "$into/plugin/"; done
+        rm -rf "$into/whole"
+        cached=$server filling=$into
         keep
     fi
-    rm -rf "$1/archives"
     mkdir -p "$home/bin"
     cp -Rl "$cached"/{lib,plugin,secrets-plugin} "$home/"
     java_25

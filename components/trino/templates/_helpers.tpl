@@ -59,6 +59,7 @@ spec:
     runAsUser: 1000
     runAsGroup: 1000
     fsGroup: 1000
+    fsGroupChangePolicy: OnRootMismatch
     seccompProfile:
       type: RuntimeDefault
   containers:
@@ -76,6 +77,18 @@ spec:
             secretKeyRef:
               name: {{ .root.Values.iceberg.store.secret }}
               key: {{ .root.Values.iceberg.store.passwordKey }}
+        {{- if .root.Values.database.enabled }}
+        - name: DATABASE_USER
+          valueFrom:
+            secretKeyRef:
+              name: {{ .root.Values.database.secret }}
+              key: {{ .root.Values.database.userKey }}
+        - name: DATABASE_PASSWORD
+          valueFrom:
+            secretKeyRef:
+              name: {{ .root.Values.database.secret }}
+              key: {{ .root.Values.database.passwordKey }}
+        {{- end }}
         - name: AWS_REQUEST_CHECKSUM_CALCULATION
           value: when_required
       ports:
@@ -112,6 +125,11 @@ spec:
         - name: catalogs
           mountPath: /etc/trino/catalog
           readOnly: true
+        {{- if .root.Values.kafka.enabled }}
+        - name: topics
+          mountPath: /etc/trino/kafka
+          readOnly: true
+        {{- end }}
         - name: data
           mountPath: /data/trino
   volumes:
@@ -121,6 +139,23 @@ spec:
     - name: catalogs
       configMap:
         name: {{ include "trino.fullname" .root }}-catalogs
+    {{- if .root.Values.kafka.enabled }}
+    - name: topics
+      configMap:
+        name: {{ include "trino.fullname" .root }}-topics
+    {{- end }}
     - name: data
       emptyDir: {}
+  {{- with .root.Values.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .root.Values.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .root.Values.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 {{- end -}}
