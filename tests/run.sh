@@ -265,6 +265,7 @@ if ((${#classes[@]} == 0)); then
 fi
 
 mkdir -p "$logs"
+claim_target "$CARGO_TARGET_DIR"
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 [[ " ${classes[*]} " != *' cluster '* && " ${classes[*]} " != *' demo '* ]] || start_building

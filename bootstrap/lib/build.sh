@@ -26,6 +26,7 @@ ensure_program() {
     local target=$MOORING_CACHE/target log=$MOORING_CACHE/cargo.log
     mkdir -p "$MOORING_CACHE"
     : >"$log"
+    claim_target "$target"
     # Every time: cargo knows in a moment whether something changed.
     with_progress "building $1 (some minutes the first time)" 0 "$log" cargo_build "$target" "$1" || {
         grep -v '^ *\(Compiling\|Downloaded\|Downloading\)' "$log" | tail -n 40 >&2
@@ -33,6 +34,16 @@ ensure_program() {
     }
     # shellcheck disable=SC2034 # the images' recipes use it
     PROGRAM=$target/release/$1
+}
+
+# claim_target FOLDER: this checkout builds into it from now on. Cargo knows the files by their path in the checkout and their
+# time alone, and would take the build of another one that was made later for this one's.
+claim_target() {
+    local claim=$1/checkout
+    if [[ -e $claim && $(<"$claim") == "$CHECKOUT" ]]; then return; fi
+    mkdir -p "$1"
+    touch "$CHECKOUT/src/lib.rs"
+    printf '%s' "$CHECKOUT" >"$claim"
 }
 
 # cargo_build TARGET_FOLDER PROGRAM
