@@ -370,6 +370,8 @@ impl Agent {
             return self.left_out(key);
         }
         tracked.failures += 1;
+        // Waiting would not bring a right; what needs the object says so by its health.
+        let may_not = matches!(refusal, Refusal::Api(ApiError::Forbidden { .. }));
         let (why, transient) = match refusal {
             Refusal::Held(observed) => {
                 let why = observed.hold.as_ref().map_or_else(|| "held".to_owned(), ToString::to_string);
@@ -398,7 +400,7 @@ impl Agent {
         } else {
             self.later(pause.max(Duration::from_secs(30)), Timer::Retry(key.clone(), Task::Apply));
             self.left_out(key);
-            if let Some(component) = self.world.component_of(key) {
+            if !may_not && let Some(component) = self.world.component_of(key) {
                 component.failed.get_or_insert(format!("{key}: {why}"));
             }
         }

@@ -193,10 +193,7 @@ impl Agent {
         let world = &mut self.world;
         let in_trouble = |key| world.objects.get(key).is_some_and(|tracked| tracked.trouble.is_some());
         let name = world.objects.get(key).map(|tracked| tracked.component.clone()).unwrap_or_default();
-        let component = world.component(&name);
-        if component
-            .is_none_or(|component| component.failed.is_none() || component.objects.iter().any(in_trouble))
-        {
+        if world.component(&name).is_none_or(|component| component.objects.iter().any(in_trouble)) {
             return;
         }
         let Some(component) = world.component_of(key) else { return };

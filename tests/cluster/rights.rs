@@ -92,7 +92,7 @@ fn an_agent_with_the_rights_of_one_namespace_keeps_it() {
 
     // What it may not do is said with the rule that would let it, and the rest goes on.
     let quota = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: limits}\nspec: {limits: []}\n";
-    let changed = format!("{}---\n{}", config_map("settings", &[("a", "2")]), deployment("web", 1));
+    let changed = format!("{}---\n{}", config_map("settings", &[("a", "2")]), deployment("web", 2));
     scene.push(&[("app/all.yaml", &changed), ("app/limits.yaml", quota)]);
     let rule = format!(
         r#"a Role in the namespace {namespace}: {{apiGroups: [""], resources: ["limitranges"], verbs: [get, create, patch, delete]}}"#
@@ -101,6 +101,9 @@ fn an_agent_with_the_rights_of_one_namespace_keeps_it() {
         scene.agent().said_of("limits", &rule) || scene.agent().said(&rule)
     });
     scene.wait_until("the rest goes on", || scene.datum("settings", "a").as_deref() == Some("2"));
+    scene.wait_until("the stages that follow too", || {
+        scene.get("apps/v1/deployments", "web").is_some_and(|web| web["spec"]["replicas"] == 2)
+    });
     let watched =
         r#"add to a ClusterRole: {apiGroups: [""], resources: ["limitranges"], verbs: [list, watch]}"#;
     scene.wait_until("what cannot be watched is told", || scene.agent().said(watched));
