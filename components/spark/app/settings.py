@@ -16,6 +16,8 @@ class Settings:
     kafka_servers: str = "kafka:9092"
     # Consumer settings by Kafka's own names.
     kafka_conf: dict[str, str] = field(default_factory=dict)
+    # A file with more of them, which may be secret; when it changes, the stream starts again.
+    kafka_file: str = ""
     # Whether records that Kafka no longer has stop the stream; `false` goes on without them.
     fail_on_data_loss: bool = True
     # Raised when the topics were made anew: their offsets begin at 0 again, and mean other records.

@@ -47,7 +47,7 @@ def start(spark: SparkSession, settings: Settings, pipeline: Pipeline) -> Stream
         # A window that was taken back is not there.
         .option("kafka.isolation.level", "read_committed")
     )
-    for key, text in settings.kafka_conf.items():
+    for key, text in (settings.kafka_conf | credentials.kafka(settings.kafka_file)).items():
         reader = reader.option(f"kafka.{key}", text)
     return (
         reader.load()
@@ -78,11 +78,11 @@ def run(settings: Settings) -> int:
     ]
     health.ready = True
     log.info("%s started after %.1f s", ", ".join(plan), time.monotonic() - began)
-    failed, keys = False, credentials.digest(settings.credentials)
+    failed, keys = False, credentials.digest(settings)
     while not failed and not stopping.wait(BEAT_SECONDS):
         failed = not _look_after(running, health)
-        if credentials.digest(settings.credentials) != keys:
-            log.info("the object store's keys have changed: starting again with the new ones")
+        if credentials.digest(settings) != keys:
+            log.info("the keys of the object store or of Kafka have changed: starting again with the new ones")
             break
     stopping.set()
     _stop(running, settings.stop_seconds)

@@ -171,6 +171,11 @@ spec:
         - name: store
           mountPath: /run/secrets/store
           readOnly: true
+        {{- if $root.Values.kafka.secret }}
+        - name: kafka
+          mountPath: /run/secrets/kafka
+          readOnly: true
+        {{- end }}
         - name: tmp
           mountPath: /tmp
         {{- if and $stream (include "spark.claim" $root) }}
@@ -193,6 +198,12 @@ spec:
         items:
           - {key: {{ $root.Values.store.userKey | quote }}, path: access-key}
           - {key: {{ $root.Values.store.passwordKey | quote }}, path: secret-key}
+    {{- with $root.Values.kafka.secret }}
+    - name: kafka
+      secret:
+        secretName: {{ . }}
+        defaultMode: 0440
+    {{- end }}
     - name: tmp
       emptyDir:
         sizeLimit: 4Gi

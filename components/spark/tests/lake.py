@@ -53,10 +53,20 @@ class Lake:
 
     def __enter__(self):
         script = ROOT / "tests/producer/kafka/broker.sh"
-        self.broker = subprocess.Popen([str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        servers = self.broker.stdout.readline().strip()
-        assert servers, "kafka did not start"
-        self.settings = replace(settings_in(self.folder, servers), listen=free_port())
+        login = os.environ | {"KAFKA_LOGIN": "stream:battery", "KAFKA_CERTIFICATES": str(self.folder)}
+        self.broker = subprocess.Popen([str(script)], env=login, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        addresses = self.broker.stdout.readline().split()
+        assert addresses, "kafka did not start"
+        # The stream comes by TLS and with a login, as to a Kafka that is elsewhere.
+        self.plain, secure = addresses
+        client = self.folder / "client.properties"
+        client.write_text(
+            "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\n"
+            "sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required"
+            ' username="stream" password="battery";\n'
+            f"ssl.truststore.type=PEM\nssl.truststore.location={self.folder}/ca.crt\n"
+        )
+        self.settings = replace(settings_in(self.folder, secure), kafka_file=str(client), listen=free_port())
         # The tests look at the same tables from a session of their own.
         conf = self.settings.catalog_conf | {"": "org.apache.iceberg.spark.SparkCatalog", "cache-enabled": "false"}
         for key, text in conf.items():
@@ -106,7 +116,7 @@ class Lake:
     def produce(self, dataset: str, window: str, *arguments: str) -> dict:
         """Fills a window; returns its manifest."""
         program = os.environ["MOORING_PRODUCER"]
-        servers = ["--bootstrap-servers", self.settings.kafka_servers, "--exactly-once", "-o", "json", "--fast"]
+        servers = ["--bootstrap-servers", self.plain, "--exactly-once", "-o", "json", "--fast"]
         command = [program, "--dataset", dataset, "--window", window, *servers, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
         assert done.returncode == 0, done.stderr

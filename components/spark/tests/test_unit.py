@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from pyspark.sql import functions as F
 
-from app import backfill, gold, maintenance, silver
+from app import backfill, credentials, gold, maintenance, silver
 from app.batch import SPANS, spans
 from app.health import Health
 from app.pipeline import Pipeline, Stopping
@@ -228,3 +228,35 @@ def test_unit_every_region_is_one_and_no_country_is_in_two():
     countries = [country for group in gold.REGIONS.values() for country in group]
     assert len(countries) == len(set(countries))
     assert silver.NAME.match("battery_percent") and not silver.NAME.match("Robert'); DROP TABLE")
+
+
+def test_settings_of_kafkas_clients_are_read_as_its_own_tools_read_them(tmp_path):
+    file = tmp_path / "client.properties"
+    file.write_text(
+        "# how to log in\n\nsecurity.protocol = SASL_SSL\n"
+        'sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \\\n  username="lake" password="a=b";\n'
+        "ssl.truststore.certificates=-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----\n"
+    )
+    read = credentials.kafka(str(file))
+    assert read["security.protocol"] == "SASL_SSL"
+    assert read["sasl.jaas.config"].endswith('required   username="lake" password="a=b";')
+    assert read["ssl.truststore.certificates"].splitlines()[1] == "MIIB"
+    assert len(read) == 3 and credentials.kafka("") == {}
+
+
+def test_a_line_that_is_no_setting_is_named_by_its_number_and_not_told(tmp_path):
+    file = tmp_path / "client.properties"
+    file.write_text("security.protocol=SSL\npassword hunter2\n")
+    with pytest.raises(SettingsError, match="setting 2") as error:
+        credentials.kafka(str(file))
+    assert "hunter2" not in str(error.value)
+
+
+def test_another_login_of_kafka_is_another_digest(tmp_path):
+    file = tmp_path / "client.properties"
+    file.write_text("a=1\n")
+    settings = Settings(kafka_file=str(file))
+    before = credentials.digest(settings)
+    assert credentials.digest(settings) == before
+    file.write_text("a=2\n")
+    assert credentials.digest(settings) != before

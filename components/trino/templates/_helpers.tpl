@@ -129,6 +129,11 @@ spec:
         - name: topics
           mountPath: /etc/trino/kafka
           readOnly: true
+        {{- if .root.Values.kafka.secret }}
+        - name: kafka-login
+          mountPath: /run/secrets/kafka
+          readOnly: true
+        {{- end }}
         {{- end }}
         - name: data
           mountPath: /data/trino
@@ -143,6 +148,12 @@ spec:
     - name: topics
       configMap:
         name: {{ include "trino.fullname" .root }}-topics
+    {{- with .root.Values.kafka.secret }}
+    - name: kafka-login
+      secret:
+        secretName: {{ . }}
+        defaultMode: 0440
+    {{- end }}
     {{- end }}
     - name: data
       emptyDir: {}
