@@ -197,6 +197,7 @@ run_pipeline() {
     need_linux
     need_go
     step 'build the node' bootstrap/cluster/build.sh --node
+    if ((${#pipeline_flags[@]} == 0)); then step 'the stream as a process' components/spark/tests/run.sh; fi
     aloud=yes step 'the lakehouse' tests/pipeline/run.sh "${pipeline_flags[@]}"
 }
 
