@@ -105,7 +105,6 @@ fn templates(criterion: &mut Criterion) {
                     seed: [0; 32],
                     now: jiff::Timestamp::UNIX_EPOCH,
                     limits: mooring::helm::limits::Limits::default(),
-                    helm_version: mooring::helm::template::HelmVersion::default(),
                     origins,
                     skip_schema: false,
                 })

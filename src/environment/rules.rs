@@ -118,9 +118,11 @@ fn origin(input: &Input<'_>, component: &Node, at: &str, problems: &mut Problems
         _ => {}
     }
     if component.get("chart").is_none() && component.get("manifests").is_some() {
-        for name in ["values", "set"] {
+        for (name, why) in
+            [("values", "take no values"), ("set", "take no values"), ("helm", "are not rendered")]
+        {
             if let Some((key, _)) = component.entry(name) {
-                let what = format!("{at} has `{name}`, but plain manifests take no values");
+                let what = format!("{at} has `{name}`, but plain manifests {why}");
                 problems.add(key.mark, what, "leave it out, or make the folder a chart".to_owned());
             }
         }

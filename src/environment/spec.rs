@@ -156,6 +156,10 @@ pub struct Component {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub chart: Option<String>,
+    /// Which Helm's bytes the chart renders to: 4, or 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 3, max = 4))]
+    pub helm: Option<u8>,
     /// A folder of plain manifests, from the root of the repository: YAML that is applied as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::go::quote::quote;
 use super::signature::{Param, Signature};
+use super::template::HelmVersion;
 use super::value::{List, Object, Str, Value};
 
 /// The Kubernetes version that Helm 4.3.1 assumes without a cluster.
@@ -143,8 +144,6 @@ pub struct Capabilities {
     pub kube_version: KubeVersion,
     /// What it serves: `apps/v1`, and `apps/v1/Deployment` where kinds are known.
     pub api_versions: Arc<[Arc<str>]>,
-    /// `.Capabilities.HelmVersion.Version`.
-    pub helm_version: Arc<str>,
 }
 
 impl Default for Capabilities {
@@ -158,7 +157,6 @@ impl Default for Capabilities {
                 minor: "37".into(),
             },
             api_versions: DEFAULT_API_VERSIONS.into_iter().map(Arc::from).collect(),
-            helm_version: "v4.3.1".into(),
         }
     }
 }
@@ -170,7 +168,7 @@ impl Capabilities {
         api_versions: impl IntoIterator<Item = S>,
     ) -> Self {
         let api_versions = api_versions.into_iter().map(|version| Arc::from(version.as_ref())).collect();
-        Self { kube_version, api_versions, ..Self::default() }
+        Self { kube_version, api_versions }
     }
 
     /// The same with more API versions.
@@ -181,14 +179,27 @@ impl Capabilities {
     }
 
     /// The value of `.Capabilities`.
-    pub(super) fn value(&self) -> Value {
-        Value::Object(Rc::new(self.clone()))
+    pub(super) fn value(&self, helm: HelmVersion) -> Value {
+        let kube_version = SeenVersion { version: self.kube_version.clone(), helm };
+        let api_versions = VersionSet { versions: Arc::clone(&self.api_versions), helm };
+        Value::Object(Rc::new(SeenCapabilities { kube_version, api_versions, helm: BuildInfo(helm) }))
     }
 }
 
-impl Object for Capabilities {
+/// What a template sees of them: the types' names and some fields are not the same in Helm 3.
+#[derive(Clone, Debug)]
+struct SeenCapabilities {
+    kube_version: SeenVersion,
+    api_versions: VersionSet,
+    helm: BuildInfo,
+}
+
+impl Object for SeenCapabilities {
     fn type_name(&self) -> &'static str {
-        "*common.Capabilities"
+        match self.helm.0 {
+            HelmVersion::Helm4 => "*common.Capabilities",
+            HelmVersion::Helm3 => "*chartutil.Capabilities",
+        }
     }
 
     fn kind(&self) -> &'static str {
@@ -198,17 +209,20 @@ impl Object for Capabilities {
     fn field(&self, name: &str) -> Option<Value> {
         Some(match name {
             "KubeVersion" => Value::Object(Rc::new(self.kube_version.clone())),
-            "APIVersions" => Value::Object(Rc::new(VersionSet(Arc::clone(&self.api_versions)))),
-            "HelmVersion" => Value::Object(Rc::new(BuildInfo(Arc::clone(&self.helm_version)))),
+            "APIVersions" => Value::Object(Rc::new(self.api_versions.clone())),
+            "HelmVersion" => Value::Object(Rc::new(self.helm)),
             _ => return None,
         })
     }
 
     fn print(&self) -> String {
-        let KubeVersion { version, normalized, major, minor } = &self.kube_version;
-        let versions = VersionSet(Arc::clone(&self.api_versions)).print();
-        let helm = BuildInfo(Arc::clone(&self.helm_version)).print();
-        format!("&{{{{{version} {normalized} {major} {minor}}} {versions} {helm}}}")
+        let KubeVersion { version, normalized, major, minor } = &self.kube_version.version;
+        let version = match self.helm.0 {
+            HelmVersion::Helm4 => format!("{version} {normalized}"),
+            HelmVersion::Helm3 => normalized.to_string(),
+        };
+        let (versions, helm) = (self.api_versions.print(), self.helm.print());
+        format!("&{{{{{version} {major} {minor}}} {versions} {helm}}}")
     }
 
     fn json(&self) -> Value {
@@ -226,9 +240,29 @@ impl Object for Capabilities {
     }
 }
 
-impl Object for KubeVersion {
+/// `.Capabilities.KubeVersion`.
+#[derive(Clone, Debug)]
+struct SeenVersion {
+    version: KubeVersion,
+    helm: HelmVersion,
+}
+
+impl SeenVersion {
+    /// The version with all that stands behind its numbers, which Helm 3 does not keep.
+    fn whole(&self) -> &Str {
+        match self.helm {
+            HelmVersion::Helm4 => &self.version.version,
+            HelmVersion::Helm3 => &self.version.normalized,
+        }
+    }
+}
+
+impl Object for SeenVersion {
     fn type_name(&self) -> &'static str {
-        "common.KubeVersion"
+        match self.helm {
+            HelmVersion::Helm4 => "common.KubeVersion",
+            HelmVersion::Helm3 => "chartutil.KubeVersion",
+        }
     }
 
     fn kind(&self) -> &'static str {
@@ -237,9 +271,9 @@ impl Object for KubeVersion {
 
     fn field(&self, name: &str) -> Option<Value> {
         match name {
-            "Version" => Some(Value::Str(Str::clone(&self.version))),
-            "Major" => Some(Value::Str(Str::clone(&self.major))),
-            "Minor" => Some(Value::Str(Str::clone(&self.minor))),
+            "Version" => Some(Value::Str(Str::clone(self.whole()))),
+            "Major" => Some(Value::Str(Str::clone(&self.version.major))),
+            "Minor" => Some(Value::Str(Str::clone(&self.version.minor))),
             _ => None,
         }
     }
@@ -249,11 +283,11 @@ impl Object for KubeVersion {
     }
 
     fn call(&self, name: &str, _arguments: &[Value]) -> Result<Value, String> {
-        Ok(Value::Str(Str::clone(if name == "GitVersion" { &self.version } else { &self.normalized })))
+        Ok(Value::Str(Str::clone(if name == "GitVersion" { self.whole() } else { &self.version.normalized })))
     }
 
     fn print(&self) -> String {
-        self.normalized.to_string()
+        self.version.normalized.to_string()
     }
 
     fn json(&self) -> Value {
@@ -266,12 +300,18 @@ impl Object for KubeVersion {
 }
 
 /// `.Capabilities.APIVersions`.
-#[derive(Debug)]
-struct VersionSet(Arc<[Arc<str>]>);
+#[derive(Clone, Debug)]
+struct VersionSet {
+    versions: Arc<[Arc<str>]>,
+    helm: HelmVersion,
+}
 
 impl Object for VersionSet {
     fn type_name(&self) -> &'static str {
-        "common.VersionSet"
+        match self.helm {
+            HelmVersion::Helm4 => "common.VersionSet",
+            HelmVersion::Helm3 => "chartutil.VersionSet",
+        }
     }
 
     fn kind(&self) -> &'static str {
@@ -288,19 +328,19 @@ impl Object for VersionSet {
 
     fn call(&self, _name: &str, arguments: &[Value]) -> Result<Value, String> {
         let wanted = arguments.first().and_then(Value::as_str).unwrap_or_default();
-        Ok(Value::Bool(self.0.iter().any(|version| &**version == wanted)))
+        Ok(Value::Bool(self.versions.iter().any(|version| &**version == wanted)))
     }
 
     fn print(&self) -> String {
-        format!("[{}]", self.0.join(" "))
+        format!("[{}]", self.versions.join(" "))
     }
 
     fn content(&self) -> Option<Value> {
-        Some(Value::List(List::strings(self.0.iter().cloned())))
+        Some(Value::List(List::strings(self.versions.iter().cloned())))
     }
 
     fn truth(&self) -> bool {
-        !self.0.is_empty()
+        !self.versions.is_empty()
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -309,8 +349,17 @@ impl Object for VersionSet {
 }
 
 /// `.Capabilities.HelmVersion`: of its fields only the version is told.
-#[derive(Debug)]
-struct BuildInfo(Arc<str>);
+#[derive(Clone, Copy, Debug)]
+struct BuildInfo(HelmVersion);
+
+impl BuildInfo {
+    fn version(self) -> &'static str {
+        match self.0 {
+            HelmVersion::Helm4 => "v4.3.1",
+            HelmVersion::Helm3 => "v3.22.0",
+        }
+    }
+}
 
 impl Object for BuildInfo {
     fn type_name(&self) -> &'static str {
@@ -323,18 +372,20 @@ impl Object for BuildInfo {
 
     fn field(&self, name: &str) -> Option<Value> {
         match name {
-            "Version" => Some(Value::Str(Arc::clone(&self.0))),
+            "Version" => Some(Value::from(self.version())),
+            "KubeClientVersion" if self.0 == HelmVersion::Helm3 => None,
             "GitCommit" | "GitTreeState" | "GoVersion" | "KubeClientVersion" => Some(Value::from("")),
             _ => None,
         }
     }
 
     fn print(&self) -> String {
-        format!("{{{}    }}", self.0)
+        let others = if self.0 == HelmVersion::Helm4 { "    " } else { "   " };
+        format!("{{{}{others}}}", self.version())
     }
 
     fn json(&self) -> Value {
-        Value::map([("version", Value::Str(Arc::clone(&self.0)))])
+        Value::map([("version", Value::from(self.version()))])
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -368,9 +419,8 @@ mod tests {
     #[test]
     fn the_api_versions_can_be_asked_for() {
         let capabilities = Capabilities::default().with_api_versions(["cert-manager.io/v1"]);
-        let Some(Value::Object(versions)) = capabilities.field("APIVersions") else {
-            panic!("there are versions")
-        };
+        let Value::Object(seen) = capabilities.value(HelmVersion::Helm4) else { panic!("an object") };
+        let Some(Value::Object(versions)) = seen.field("APIVersions") else { panic!("there are versions") };
         let has = |name: &str| versions.call("Has", &[Value::from(name)]).unwrap().truth();
         assert!(has("apps/v1") && has("cert-manager.io/v1"));
         assert!(!has("apps/v9"));

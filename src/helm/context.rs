@@ -6,8 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::chart::{ChartFile, Dependency, ImportValue, Maintainer, Metadata};
-use super::dependencies::Release;
+use super::dependencies::{ChartPath, Release};
 use super::files::ChartFiles;
+use super::structs;
+use super::template::HelmVersion;
 use super::value::{Entry, List, ListType, Map, MapType, Object, Str, Value};
 
 /// One template file of a release.
@@ -28,8 +30,9 @@ pub(super) fn templates<'c>(
     values: &Map,
 ) -> Vec<(Str, Renderable<'c>)> {
     let mut found = BTreeMap::new();
-    let scope = Scope { release, capabilities };
-    scope.collect(chart, &chart.name, values.as_type(MapType::Values), true, &mut found);
+    let helm = chart.chart.helm();
+    let scope = Scope { release, capabilities, helm, values: MapType::values(helm) };
+    scope.collect(chart, &ChartPath::root(&chart.name), values, true, &mut found);
     let mut found: Vec<_> = found.into_iter().collect();
     let depth = |name: &str| name.matches('/').count();
     found.sort_by(|(left, _), (right, _)| depth(right).cmp(&depth(left)).then_with(|| right.cmp(left)));
@@ -39,34 +42,41 @@ pub(super) fn templates<'c>(
 struct Scope<'v> {
     release: &'v Value,
     capabilities: &'v Value,
+    helm: HelmVersion,
+    /// The type of `.Values`.
+    values: MapType,
 }
 
 impl Scope<'_> {
     fn collect<'c>(
         &self,
         chart: &Release<'c>,
-        path: &str,
-        values: Map,
+        path: &ChartPath,
+        values: &Map,
         is_root: bool,
         found: &mut BTreeMap<Str, Renderable<'c>>,
     ) -> Map {
         let subcharts = Map::new();
-        let root = Map::of(MapType::Values);
-        root.insert("Chart", metadata(&chart.metadata, is_root));
+        let root = Map::of(self.values);
+        let about = match self.helm {
+            HelmVersion::Helm4 => metadata(&chart.metadata, is_root),
+            HelmVersion::Helm3 => structs::metadata(&chart.metadata, is_root),
+        };
+        root.insert("Chart", about);
         root.insert("Files", Value::Object(Rc::new(ChartFiles::of(chart.chart))));
         root.insert("Release", self.release.clone());
         root.insert("Capabilities", self.capabilities.clone());
-        root.insert("Values", values.clone());
+        root.insert("Values", values.as_type(self.values));
         root.insert("Subcharts", subcharts.clone());
-        for subchart in &chart.dependencies {
+        for (subchart, path) in chart.paths(path, self.helm) {
             let values = match values.get(&subchart.name) {
                 Some(Value::Map(values)) => values,
                 _ => Map::new(),
             };
-            let path = format!("{path}/charts/{}", subchart.name);
-            let inner = self.collect(subchart, &path, values.as_type(MapType::Values), false, found);
+            let inner = self.collect(subchart, &path, &values, false, found);
             subcharts.insert(Str::clone(&subchart.name), inner.as_type(MapType::Any));
         }
+        let path = &path.own;
         let base_path: Str = format!("{path}/templates").into();
         for file in &chart.chart.templates {
             // A library only lends its definitions.
@@ -123,7 +133,7 @@ fn metadata(metadata: &Metadata, is_root: bool) -> Value {
 
 /// A nil `map[string]string`: empty to templates, null in JSON.
 #[derive(Debug)]
-struct NoAnnotations;
+pub(super) struct NoAnnotations;
 
 impl Object for NoAnnotations {
     fn type_name(&self) -> &'static str {

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use super::chart::{Chart, Dependency, ImportValue, Metadata};
 use super::functions::semver::{Constraint, Version};
+use super::go::quote::quote;
+use super::template::HelmVersion;
 use super::value::{Map, Str, Value};
 use super::values::coalesce::{Nulls, coalesce, merge_tables, nested, path_value, table};
 use super::values::{Origins, deep_copy};
+use super::warnings::{Level, Warnings};
 
 /// A chart as it takes part in one release: aliases given, switched-off charts gone, imported values taken over.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub(super) struct Release<'c> {
     pub(super) metadata: Metadata,
     pub(super) values: Map,
     pub(super) dependencies: Vec<Release<'c>>,
+    /// Whether the parent's `Chart.yaml` names it.
+    declared: bool,
 }
 
 impl<'c> Release<'c> {
@@ -28,11 +33,12 @@ impl<'c> Release<'c> {
             metadata: chart.metadata.clone(),
             values: origins.values(&chart.values_path, &chart.values),
             dependencies: chart.dependencies.iter().map(|chart| Release::new(chart, origins)).collect(),
+            declared: false,
         }
     }
 
     /// Switches charts on and off by the user's values, and takes imported values over. The error is Helm's text.
-    pub(super) fn process(&mut self, values: &Map, warnings: &mut Vec<String>) -> Result<(), String> {
+    pub(super) fn process(&mut self, values: &Map, warnings: &mut Warnings) -> Result<(), String> {
         self.process_enabled(values, "", warnings)?;
         self.process_imports(warnings)
     }
@@ -46,12 +52,7 @@ impl<'c> Release<'c> {
             .collect()
     }
 
-    fn process_enabled(
-        &mut self,
-        values: &Map,
-        path: &str,
-        warnings: &mut Vec<String>,
-    ) -> Result<(), String> {
+    fn process_enabled(&mut self, values: &Map, path: &str, warnings: &mut Warnings) -> Result<(), String> {
         let Some(declared) = self.metadata.dependencies.take() else {
             return Ok(());
         };
@@ -87,7 +88,12 @@ impl<'c> Release<'c> {
             .map(|dependency| dependency.name.as_str())
             .collect();
         self.dependencies.retain(|chart| !off.contains(&*chart.name));
-        for chart in &mut self.dependencies {
+        for index in 0..self.dependencies.len() {
+            let (before, from_here) = self.dependencies.split_at_mut(index);
+            let Some(chart) = from_here.first_mut() else { break };
+            if warnings.helm() == HelmVersion::Helm3 {
+                chart.share_aliases(before);
+            }
             let path = format!("{path}{}.", chart.name);
             chart.process_enabled(&values, &path, warnings)?;
         }
@@ -101,12 +107,54 @@ impl<'c> Release<'c> {
         Ok(())
     }
 
+    /// In Helm 3 the aliases of one chart share its list of dependencies: what the first one called by an alias, the
+    /// others know under that name only, and its imports are done with.
+    fn share_aliases(&mut self, before: &[Release<'c>]) {
+        if !before.iter().any(|other| std::ptr::eq(other.chart, self.chart)) {
+            return;
+        }
+        for dependency in self.metadata.dependencies.iter_mut().flatten().flatten() {
+            if !dependency.alias.is_empty() {
+                dependency.name.clone_from(&dependency.alias);
+            }
+            dependency.import_values.clear();
+        }
+    }
+
+    /// The chart under whose name the charts below lie that `Chart.yaml` does not name. In Helm 3 the aliases of a chart
+    /// share them, and they belong to the last alias, or, where `Chart.yaml` names no charts at all, to the chart itself.
+    fn owner_of_undeclared<'r>(&'r self, siblings: &'r [Release<'c>], helm: HelmVersion) -> &'r str {
+        if helm == HelmVersion::Helm4 {
+            return &self.name;
+        }
+        if self.metadata.dependencies.is_none() {
+            return &self.chart.metadata.name;
+        }
+        let last = siblings.iter().rfind(|sibling| std::ptr::eq(sibling.chart, self.chart));
+        last.map_or(&*self.name, |last| &*last.name)
+    }
+
+    /// The paths of the charts below as Helm shows them, given this chart's own path and the one of its undeclared charts.
+    pub(super) fn paths<'r>(
+        &'r self,
+        path: &ChartPath,
+        helm: HelmVersion,
+    ) -> impl Iterator<Item = (&'r Release<'c>, ChartPath)> {
+        self.dependencies.iter().map(move |chart| {
+            let above = if chart.declared { &path.own } else { &path.undeclared };
+            let at = |name: &str| format!("{above}/charts/{name}");
+            let undeclared = at(chart.owner_of_undeclared(&self.dependencies, helm));
+            (chart, ChartPath { own: at(&chart.name), undeclared })
+        })
+    }
+
     /// The chart that a dependency means, under its alias.
     fn aliased(&self, dependency: &Dependency) -> Option<Release<'c>> {
         let chart = self.dependencies.iter().find(|chart| {
             *chart.name == dependency.name && is_compatible(&dependency.version, &chart.metadata.version)
         })?;
         let mut chart = chart.clone();
+        chart.declared = true;
         if !dependency.alias.is_empty() {
             chart.name = dependency.alias.as_str().into();
             chart.metadata.name.clone_from(&dependency.alias);
@@ -114,7 +162,7 @@ impl<'c> Release<'c> {
         Some(chart)
     }
 
-    fn process_imports(&mut self, warnings: &mut Vec<String>) -> Result<(), String> {
+    fn process_imports(&mut self, warnings: &mut Warnings) -> Result<(), String> {
         for chart in &mut self.dependencies {
             chart.process_imports(warnings)?;
         }
@@ -126,15 +174,15 @@ impl<'c> Release<'c> {
         for dependency in self.metadata.dependencies.iter_mut().flatten().flatten() {
             let mut done = Vec::new();
             for import in std::mem::take(&mut dependency.import_values) {
+                let is_export = matches!(import, ImportValue::Export(_));
                 let (child, parent) = match import {
                     ImportValue::Export(name) => (format!("exports.{name}"), ".".to_owned()),
                     ImportValue::Pair { child, parent } => (child, parent),
                     ImportValue::Other => continue,
                 };
                 match table(&values, &format!("{}.{child}", dependency.name)) {
-                    Some(found) => merge_tables(&imported, &nested(&parent, found), warnings),
-                    None => warnings
-                        .push(format!("ImportValues missing table from chart {}: {child}", dependency.name)),
+                    Ok(found) => merge_tables(&imported, &nested(&parent, found), warnings),
+                    Err(key) => missing_import(&dependency.name, &key, is_export, warnings),
                 }
                 done.push(ImportValue::Pair { child, parent });
             }
@@ -148,19 +196,55 @@ impl<'c> Release<'c> {
     }
 
     /// Visits this chart and all below, parents first, with their full paths (`umbrella/charts/database`).
-    pub(super) fn visit(&self, visit: &mut dyn FnMut(&Release<'c>, &str)) {
-        self.visit_at(&self.name, visit);
+    pub(super) fn visit(&self, helm: HelmVersion, visit: &mut dyn FnMut(&Release<'c>, &str)) {
+        self.visit_at(&ChartPath::root(&self.name), helm, visit);
     }
 
-    fn visit_at(&self, path: &str, visit: &mut dyn FnMut(&Release<'c>, &str)) {
-        visit(self, path);
-        for chart in &self.dependencies {
-            chart.visit_at(&format!("{path}/charts/{}", chart.name), visit);
+    fn visit_at(&self, path: &ChartPath, helm: HelmVersion, visit: &mut dyn FnMut(&Release<'c>, &str)) {
+        visit(self, &path.own);
+        for (chart, path) in self.paths(path, helm) {
+            chart.visit_at(&path, helm, visit);
         }
     }
 }
 
-fn switch_by_tags(dependencies: &mut [Dependency], values: &Map, warnings: &mut Vec<String>) {
+/// A chart's path as Helm shows it (`umbrella/charts/database`), and the one below which its undeclared charts lie.
+#[derive(Clone, Debug)]
+pub(super) struct ChartPath {
+    pub(super) own: String,
+    undeclared: String,
+}
+
+impl ChartPath {
+    /// The path of the release's own chart.
+    pub(super) fn root(name: &str) -> Self {
+        Self { own: name.to_owned(), undeclared: name.to_owned() }
+    }
+}
+
+/// Says that a table is not there which is to be imported.
+fn missing_import(chart: &str, key: &str, is_export: bool, warnings: &mut Warnings) {
+    let error = format!("{} is not a table", quote(key));
+    if is_export {
+        let text = "ImportValues missing table";
+        let text3 = format!("Warning: {text}: {error}");
+        warnings.log(Level::Warn, text, &[("error", &error)], "dependencies.go:287", &text3);
+    } else {
+        let text = "ImportValues missing table from chart";
+        let text3 = format!("Warning: {text} {chart}: {error}");
+        let fields = [("chart", chart), ("error", error.as_str())];
+        warnings.log(Level::Warn, text, &fields, "dependencies.go:270", &text3);
+    }
+}
+
+/// Says that what switches a chart is no boolean.
+fn not_a_boolean(kind: &str, name: &str, chart: &str, line: u32, text3: &str, warnings: &mut Warnings) {
+    let fields = [(kind, name), ("chart", chart)];
+    let place = format!("dependencies.go:{line}");
+    warnings.log(Level::Warn, "returned non-bool value", &fields, &place, text3);
+}
+
+fn switch_by_tags(dependencies: &mut [Dependency], values: &Map, warnings: &mut Warnings) {
     let Some(Value::Map(tags)) = values.get("tags") else {
         return;
     };
@@ -170,7 +254,11 @@ fn switch_by_tags(dependencies: &mut [Dependency], values: &Map, warnings: &mut 
             match tags.get(tag) {
                 Some(Value::Bool(true)) => on = true,
                 Some(Value::Bool(false)) => off = true,
-                Some(_) => warnings.push(format!("tag {tag} of chart {} is not a boolean", dependency.name)),
+                Some(_) => {
+                    let chart = &dependency.name;
+                    let text3 = format!("Warning: Tag '{tag}' for chart {chart} returned non-bool value");
+                    not_a_boolean("tag", tag, chart, 95, &text3, warnings);
+                }
                 None => {}
             }
         }
@@ -178,12 +266,7 @@ fn switch_by_tags(dependencies: &mut [Dependency], values: &Map, warnings: &mut 
     }
 }
 
-fn switch_by_conditions(
-    dependencies: &mut [Dependency],
-    values: &Map,
-    path: &str,
-    warnings: &mut Vec<String>,
-) {
+fn switch_by_conditions(dependencies: &mut [Dependency], values: &Map, path: &str, warnings: &mut Warnings) {
     for dependency in dependencies {
         for condition in dependency.condition.trim().split(',').filter(|condition| !condition.is_empty()) {
             match path_value(values, &format!("{path}{condition}")) {
@@ -192,8 +275,11 @@ fn switch_by_conditions(
                     break;
                 }
                 Some(_) => {
-                    warnings
-                        .push(format!("condition {condition} of chart {} is not a boolean", dependency.name));
+                    let chart = &dependency.name;
+                    let text3 = format!(
+                        "Warning: Condition path '{condition}' for chart {chart} returned non-bool value"
+                    );
+                    not_a_boolean("path", condition, chart, 64, &text3, warnings);
                 }
                 None => {}
             }

@@ -21,9 +21,11 @@ mod render;
 mod schema;
 pub mod signature;
 mod sort;
+mod structs;
 pub mod template;
 pub mod value;
 mod values;
+mod warnings;
 pub mod yaml;
 
 pub use capabilities::{
@@ -31,8 +33,10 @@ pub use capabilities::{
 };
 pub use chart::{Chart, ChartError, Dependency, ImportValue, Maintainer, Metadata};
 pub use print::Shown;
-pub use render::{HelmError, Release, ReleaseOutput, RenderRequest, RenderedFile, render};
+pub use render::{HelmError, Release, ReleaseOutput, RenderRequest, RenderedFile, render, render_and_warn};
 pub use sort::{Hook, HookEvent};
+pub use template::HelmVersion;
 pub use values::{
     FileReader, LayerContent, SetError, SetFlag, ValuesDocument, ValuesError, ValuesLayer, check_layers,
 };
+pub use warnings::Warnings;

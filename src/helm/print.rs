@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::chart::ignore;
 use super::render::{HelmError, ReleaseOutput, RenderedFile};
 use super::sort;
+use super::template::HelmVersion;
 
 /// Which parts of a release are printed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +32,7 @@ impl ReleaseOutput {
         for hook in self.shown_hooks(shown) {
             push(&mut text, hook);
         }
-        if shown.only.is_empty() { Ok(text) } else { only(&text, shown.only) }
+        if shown.only.is_empty() { Ok(text) } else { only(&text, shown.only, self.helm) }
     }
 
     /// The hooks that are printed.
@@ -50,8 +51,8 @@ fn push(text: &mut String, file: &RenderedFile) {
 }
 
 /// The documents whose `# Source:` line matches one of the patterns, in the patterns' order.
-fn only(text: &str, patterns: &[String]) -> Result<String, HelmError> {
-    let documents: Vec<(&str, &str)> = sort::split(text)
+fn only(text: &str, patterns: &[String], helm: HelmVersion) -> Result<String, HelmError> {
+    let documents: Vec<(&str, &str)> = sort::split(text, helm)
         .into_iter()
         .filter_map(|(_, document)| Some((source(document)?, document)))
         .collect();

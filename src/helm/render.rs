@@ -1,6 +1,7 @@
 //! A chart and values into manifests: what `helm template` does (Helm's pkg/action and pkg/cmd).
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::capabilities::Capabilities;
@@ -12,10 +13,11 @@ use super::limits::Limits;
 use super::origin::OriginTable;
 use super::schema;
 use super::sort::{self, Hook};
-use super::template::{ExecEnv, HelmVersion, Span, TemplateError, TemplateSet};
+use super::template::{ExecEnv, HelmVersion, Output, Span, TemplateError, TemplateSet, Written};
 use super::value::{Map, MapType, Str, Value};
 use super::values::coalesce::{Nulls, coalesce};
 use super::values::{Origins, SetError, ValuesLayer, merge_layers};
+use super::warnings::{Level, Warnings};
 use super::yaml::Node;
 
 /// The longest name that a release may have.
@@ -51,8 +53,6 @@ pub struct RenderRequest<'a> {
     pub now: jiff::Timestamp,
     /// What the rendering may use.
     pub limits: Limits,
-    /// Which Helm's bytes to write.
-    pub helm_version: HelmVersion,
     /// Whether to keep, for each part of the output, who wrote it; costs time.
     pub origins: bool,
     /// Whether values are taken without asking `values.schema.json`.
@@ -72,12 +72,12 @@ pub struct ReleaseOutput {
     pub notes: Option<String>,
     /// Whether a function was called that gives something else each time: random, time, certificates.
     pub nondeterministic: bool,
-    /// What Helm would warn of on standard error.
-    pub warnings: Vec<String>,
     /// The lines behind the numbers in spans.
     pub origins: OriginTable,
     /// The files behind the names of templates.
     pub templates: BTreeMap<Str, Arc<str>>,
+    /// Whose bytes they are.
+    pub helm: HelmVersion,
 }
 
 /// One document of a rendered template, or one file of `crds/`.
@@ -99,8 +99,16 @@ pub struct RenderedFile {
     pub node: Option<Node>,
     /// What it is as a hook.
     pub hook: Option<Hook>,
-    /// Who wrote which part of the text; empty unless asked for.
-    pub spans: Vec<Span>,
+    /// Where the text begins in what the template wrote, and who wrote which part of that.
+    start: usize,
+    written: Arc<Written>,
+}
+
+impl RenderedFile {
+    /// Who wrote the text between two offsets, counted from the first; nothing unless origins were asked for.
+    pub fn spans(&self, start: usize, end: usize) -> Vec<Span> {
+        self.written.spans(self.start + start, self.start + end.min(self.text.len()))
+    }
 }
 
 /// Why a release cannot be rendered. The texts are Helm's.
@@ -118,31 +126,46 @@ pub enum HelmError {
     },
     /// Charts that `Chart.yaml` names are not there.
     #[error(
-        "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to fetch \
-         missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}", names.join(", ")
+        "{} to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
+        match helm {
+            HelmVersion::Helm4 =>
+                "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build'",
+            HelmVersion::Helm3 =>
+                "An error occurred while checking for chart dependencies. You may need to run `helm dependency build`",
+        },
+        names.join(", ")
     )]
     MissingDependencies {
         /// Their names.
         names: Vec<String>,
+        /// Whose words to use.
+        helm: HelmVersion,
     },
     /// The release has no name.
-    #[error("release name check failed: release name \"\": no name provided")]
-    NoReleaseName,
+    #[error("{}release name \"\": no name provided", if_helm_4(*helm, "release name check failed: "))]
+    NoReleaseName {
+        /// Whose words to use.
+        helm: HelmVersion,
+    },
     /// A name that Kubernetes would not take.
     #[error(
-        "release name check failed: release name {}: invalid release name, must match regex \
+        "{}release name {}: invalid release name, must match regex \
          ^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ and the length must not be longer than 53",
-        quote(name)
+        if_helm_4(*helm, "release name check failed: "), quote(name)
     )]
     ReleaseName {
         /// The name.
         name: String,
+        /// Whose words to use.
+        helm: HelmVersion,
     },
     /// Values and dependencies do not fit together.
-    #[error("chart dependencies processing failed: {reason}")]
+    #[error("{}{reason}", if_helm_4(*helm, "chart dependencies processing failed: "))]
     Dependencies {
         /// Helm's words.
         reason: String,
+        /// Whose words to use.
+        helm: HelmVersion,
     },
     /// Values do not fit the charts.
     #[error("{reason}")]
@@ -174,6 +197,8 @@ pub enum HelmError {
         source_name: Str,
         /// What YAML or Go's JSON decoder says.
         reason: String,
+        /// What all templates wrote, for people to find the mistake in.
+        written: String,
     },
     /// `--show-only` names a template that wrote nothing.
     #[error("could not find template {pattern} in chart")]
@@ -198,17 +223,42 @@ impl HelmError {
     }
 }
 
+/// Words that Helm 3 does not put in front.
+fn if_helm_4(helm: HelmVersion, words: &'static str) -> &'static str {
+    if helm == HelmVersion::Helm4 { words } else { "" }
+}
+
 /// Renders a release.
 pub fn render(request: &RenderRequest<'_>) -> Result<ReleaseOutput, HelmError> {
+    render_and_warn(request, &mut Warnings::new(request.chart.helm()))
+}
+
+/// Renders a release; what Helm's log would say of it is added to `warnings`, also where it fails.
+pub fn render_and_warn(
+    request: &RenderRequest<'_>,
+    warnings: &mut Warnings,
+) -> Result<ReleaseOutput, HelmError> {
+    let helm = request.chart.helm();
+    warnings.extend(&request.chart.warnings);
     let mut origins = Origins { kept: request.origins, ..Origins::default() };
-    let mut warnings = Vec::new();
-    let user_values = merge_layers(request.layers, &mut origins)?;
+    let user_values = merge_layers(request.layers, &mut origins, helm)?;
     let mut tree = Tree::new(request.chart, &mut origins);
     check_installable(&tree)?;
-    check_release_name(&request.release.name)?;
-    tree.process(&user_values, &mut warnings).map_err(|reason| HelmError::Dependencies { reason })?;
+    if tree.metadata.deprecated {
+        warnings.log(Level::Warn, "this chart is deprecated", &[], "", "WARNING: This chart is deprecated");
+    }
+    check_dependencies(&tree, helm)?;
+    check_release_name(&request.release.name, helm).inspect_err(|error| {
+        let text = error.to_string();
+        let what = "release name check failed";
+        warnings.failed(what, text.trim_start_matches(what).trim_start_matches(": "));
+    })?;
+    tree.process(&user_values, warnings).map_err(|reason| {
+        warnings.failed("chart dependencies processing failed", &reason);
+        HelmError::Dependencies { reason, helm }
+    })?;
 
-    let values = coalesce(&tree, &user_values, Nulls::Delete, &mut warnings)
+    let values = coalesce(&tree, &user_values, Nulls::Delete, warnings)
         .map_err(|reason| HelmError::Values { reason })?;
     if !request.skip_schema {
         schema::validate(&tree, &values).map_err(|report| HelmError::Schema { report })?;
@@ -216,13 +266,16 @@ pub fn render(request: &RenderRequest<'_>) -> Result<ReleaseOutput, HelmError> {
     let wanted = &tree.metadata.kube_version;
     let found = &request.capabilities.kube_version;
     if !wanted.is_empty() && !is_compatible(wanted, found.normalized()) {
-        return Err(HelmError::KubeVersion { wanted: wanted.clone(), found: found.version().to_owned() });
+        let found = match helm {
+            HelmVersion::Helm4 => found.version(),
+            HelmVersion::Helm3 => found.normalized(),
+        };
+        return Err(HelmError::KubeVersion { wanted: wanted.clone(), found: found.to_owned() });
     }
 
-    let mut output = execute(request, &tree, &values)?;
+    let mut output = execute(request, &tree, &values, warnings)?;
     output.crds = crds(&tree);
     output.origins = origins.table;
-    output.warnings = warnings;
     Ok(output)
 }
 
@@ -231,13 +284,17 @@ fn check_installable(tree: &Tree<'_>) -> Result<(), HelmError> {
     if !matches!(kind.as_str(), "" | "application") {
         return Err(HelmError::NotInstallable { kind: kind.clone() });
     }
-    let names: Vec<String> = tree.missing().into_iter().map(str::to_owned).collect();
-    if names.is_empty() { Ok(()) } else { Err(HelmError::MissingDependencies { names }) }
+    Ok(())
 }
 
-fn check_release_name(name: &str) -> Result<(), HelmError> {
+fn check_dependencies(tree: &Tree<'_>, helm: HelmVersion) -> Result<(), HelmError> {
+    let names: Vec<String> = tree.missing().into_iter().map(str::to_owned).collect();
+    if names.is_empty() { Ok(()) } else { Err(HelmError::MissingDependencies { names, helm }) }
+}
+
+fn check_release_name(name: &str, helm: HelmVersion) -> Result<(), HelmError> {
     if name.is_empty() {
-        return Err(HelmError::NoReleaseName);
+        return Err(HelmError::NoReleaseName { helm });
     }
     let label = |label: &str| {
         let edge =
@@ -248,12 +305,18 @@ fn check_release_name(name: &str) -> Result<(), HelmError> {
             && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-')
     };
     if name.len() > MAX_RELEASE_NAME || !name.split('.').all(label) {
-        return Err(HelmError::ReleaseName { name: name.to_owned() });
+        return Err(HelmError::ReleaseName { name: name.to_owned(), helm });
     }
     Ok(())
 }
 
-fn execute(request: &RenderRequest<'_>, tree: &Tree<'_>, values: &Map) -> Result<ReleaseOutput, HelmError> {
+fn execute(
+    request: &RenderRequest<'_>,
+    tree: &Tree<'_>,
+    values: &Map,
+    warnings: &mut Warnings,
+) -> Result<ReleaseOutput, HelmError> {
+    let helm = request.chart.helm();
     let release = Value::map([
         ("Name", Value::from(request.release.name.as_str())),
         ("Namespace", Value::from(request.release.namespace.as_str())),
@@ -262,17 +325,17 @@ fn execute(request: &RenderRequest<'_>, tree: &Tree<'_>, values: &Map) -> Result
         ("Revision", Value::Int(request.release.revision.into())),
         ("Service", Value::from("Helm")),
     ]);
-    let templates = context::templates(tree, &release, &request.capabilities.value(), values);
+    let templates = context::templates(tree, &release, &request.capabilities.value(helm), values);
     let mut set = TemplateSet::new();
     for (name, template) in &templates {
-        set.add_parsed(&template.file.parsed(name)?);
+        set.add_parsed(&template.file.parsed(name, helm)?);
     }
     let env = ExecEnv {
         seed: request.seed,
         now: request.now,
         limits: request.limits,
         origins: request.origins,
-        helm_version: request.helm_version,
+        helm_version: helm,
         ..ExecEnv::default()
     };
     let mut renderer = set.renderer(&env);
@@ -283,7 +346,7 @@ fn execute(request: &RenderRequest<'_>, tree: &Tree<'_>, values: &Map) -> Result
         if is_partial(name) {
             continue;
         }
-        let about = Map::of(MapType::Values);
+        let about = Map::of(MapType::values(helm));
         about.insert("Name", Str::clone(name));
         about.insert("BasePath", Str::clone(&template.base_path));
         template.root.insert("Template", about);
@@ -295,54 +358,51 @@ fn execute(request: &RenderRequest<'_>, tree: &Tree<'_>, values: &Map) -> Result
         }
         written.insert(Str::clone(name), (result, Arc::clone(&template.file.path)));
     }
-    let notes = format!("{}/templates/NOTES.txt", tree.name);
-    for (name, (result, path)) in written {
-        if name.ends_with("NOTES.txt") {
-            if *name == *notes {
-                output.notes = Some(result.text);
-            }
-            continue;
-        }
-        let documents = sort::documents(&result.text)
-            .map_err(|reason| HelmError::Manifest { source_name: Str::clone(&name), reason })?;
+    let notes: Str = format!("{}/templates/NOTES.txt", tree.name).into();
+    output.notes = written.remove(&notes).map(|(notes, _)| notes.text);
+    written.retain(|name, _| !name.ends_with("NOTES.txt"));
+    for (name, (result, path)) in &written {
+        let documents = sort::documents(&result.text, warnings).map_err(|reason| HelmError::Manifest {
+            source_name: Str::clone(name),
+            reason,
+            written: whole(&written),
+        })?;
         for (number, document) in (0..).zip(documents) {
             let file = RenderedFile {
-                source: Str::clone(&name),
-                path: Arc::clone(&path),
+                source: Str::clone(name),
+                path: Arc::clone(path),
                 document: number,
                 text: document.text.to_owned(),
                 kind: document.kind,
                 name: document.name,
                 node: Some(document.node),
                 hook: document.hook,
-                spans: cut(&result.spans, document.start, document.text.len()),
+                start: document.start,
+                written: Arc::clone(&result.written),
             };
             if file.hook.is_some() { &mut output.hooks } else { &mut output.manifests }.push(file);
         }
     }
-    sort::by_kind(&mut output.manifests, |file| &file.kind);
-    sort::by_kind(&mut output.hooks, |file| &file.kind);
+    sort::by_kind(&mut output.manifests, helm, |file| &file.kind);
+    sort::by_kind(&mut output.hooks, helm, |file| &file.kind);
     output.templates = context::sources(&templates);
+    output.helm = helm;
     Ok(output)
 }
 
-/// The spans of a part of a text, counted from where the part begins.
-fn cut(spans: &[Span], start: usize, length: usize) -> Vec<Span> {
-    let end = start + length;
-    spans
-        .iter()
-        .filter(|span| span.start < end && span.end > start)
-        .map(|span| Span {
-            start: span.start.max(start) - start,
-            end: span.end.min(end) - start,
-            ..span.clone()
-        })
-        .collect()
+/// All that templates wrote, as `--debug` shows it where it is no YAML.
+fn whole(written: &BTreeMap<Str, (Output, Arc<str>)>) -> String {
+    let mut text = String::new();
+    for (name, (result, _)) in written.iter().filter(|(_, (result, _))| !result.text.trim().is_empty()) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "---\n# Source: {name}\n{}\n", result.text);
+    }
+    text
 }
 
 fn crds(tree: &Tree<'_>) -> Vec<RenderedFile> {
     let mut crds = Vec::new();
-    tree.visit(&mut |chart, path| {
+    tree.visit(tree.chart.helm(), &mut |chart, path| {
         for file in &chart.chart.files {
             let extension = file.name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
             if file.name.starts_with("crds/") && matches!(extension.as_deref(), Some("yaml" | "yml" | "json"))
@@ -356,7 +416,8 @@ fn crds(tree: &Tree<'_>) -> Vec<RenderedFile> {
                     name: String::new(),
                     node: None,
                     hook: None,
-                    spans: Vec::new(),
+                    start: 0,
+                    written: Arc::default(),
                 });
             }
         }

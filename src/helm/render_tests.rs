@@ -71,7 +71,6 @@ fn run(chart: &Chart, layers: &[ValuesLayer], origins: bool) -> Result<ReleaseOu
         seed: [1; 32],
         now: jiff::Timestamp::UNIX_EPOCH,
         limits: Limits::default(),
-        helm_version: HelmVersion::Helm4,
         origins,
         skip_schema: false,
     })
@@ -300,21 +299,21 @@ fn a_span_names_the_line_that_wrote_it_and_the_values_it_read() {
     let file = &output.manifests[1];
     assert_eq!(file.text, "first: 1\nsecond: 5\n");
     let at = file.text.find('5').unwrap();
-    let span = file.spans.iter().find(|span| span.start <= at && at < span.end).unwrap();
+    let span = file.spans(at, at + 1).pop().unwrap();
     assert_eq!(span.line, 4);
     assert_eq!(output.templates.get(&span.template).map(|path| &**path), Some("c/templates/x.yaml"));
     let values: Vec<String> =
-        span.values.iter().filter_map(|id| output.origins.get(*id)).map(ToString::to_string).collect();
+        span.values.iter().filter_map(|id| output.origins.get(*id)).map(|line| line.to_string()).collect();
     assert_eq!(values, ["env/values.yaml:2"]);
 }
 
 #[test]
 fn a_release_needs_a_name_that_kubernetes_takes() {
     for name in ["", "Demo", "-a", "a..b", "a_b", &"a".repeat(54)] {
-        assert!(check_release_name(name).is_err(), "{name}");
+        assert!(check_release_name(name, HelmVersion::Helm4).is_err(), "{name}");
     }
     for name in ["demo", "a.b-c", "1"] {
-        assert!(check_release_name(name).is_ok(), "{name}");
+        assert!(check_release_name(name, HelmVersion::Helm4).is_ok(), "{name}");
     }
 }
 

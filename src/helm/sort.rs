@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::decode::{Decoder, Place, decode};
+use super::go::quote::quote;
+use super::template::HelmVersion;
+use super::warnings::{Level, Warnings};
 use super::yaml::{Node, YamlLimits};
 
-/// The order in which kinds are installed; kinds that are not here come last, by name.
+/// The order in which kinds are installed; kinds that are not here come last, by name. Helm 3 does not know the last two.
 const INSTALL_ORDER: [&str; 38] = [
     "PriorityClass",
     "Namespace",
@@ -109,8 +112,40 @@ pub(super) struct Document<'t> {
     pub(super) hook: Option<Hook>,
 }
 
-/// The documents of a file by Helm's own rule: wherever a line begins with `---`, empty ones left out.
-pub(super) fn split(file: &str) -> Vec<(usize, &str)> {
+/// The documents of a file by Helm's own rule, with where they begin; empty ones are left out.
+pub(super) fn split(file: &str, helm: HelmVersion) -> Vec<(usize, &str)> {
+    match helm {
+        HelmVersion::Helm4 => split_lines(file),
+        HelmVersion::Helm3 => split_blanks(file),
+    }
+}
+
+/// Helm 3's rule: a separator is `---` at the start of the file, or behind an end of line, with all blanks around it. So
+/// a separator right behind another one is none: the end of line in front of it belongs to the first.
+fn split_blanks(file: &str) -> Vec<(usize, &str)> {
+    const BLANKS: [char; 5] = [' ', '\t', '\n', '\r', '\u{c}'];
+    let base = file.len() - file.trim_start().len();
+    let text = file.trim();
+    let mut documents = Vec::new();
+    let mut push = |from: usize, to: usize| {
+        if from < to {
+            let piece = &text[from..to];
+            documents.push((base + to - piece.trim_start().len(), piece.trim()));
+        }
+    };
+    let behind = |at: usize| text.len() - text[at..].trim_start_matches(BLANKS).len();
+    let mut start = if text.starts_with("---") { behind(3) } else { 0 };
+    while let Some(found) = text[start..].find("\n---") {
+        let end = start + text[start..start + found].trim_end_matches(BLANKS).len();
+        push(start, end);
+        start = behind(start + found + 4);
+    }
+    push(start, text.len());
+    documents
+}
+
+/// Helm 4's rule: wherever a line begins with `---`.
+fn split_lines(file: &str) -> Vec<(usize, &str)> {
     let base = file.len() - file.trim_start().len();
     let text = &file[base..];
     let mut documents = Vec::new();
@@ -139,17 +174,28 @@ pub(super) fn split(file: &str) -> Vec<(usize, &str)> {
 
 /// Reads the heads of a file's documents. Hooks of a kind that Helm does not know are left out, as Helm does.
 /// The error is what YAML or Go's JSON decoder says.
-pub(super) fn documents(file: &str) -> Result<Vec<Document<'_>>, String> {
+pub(super) fn documents<'t>(file: &'t str, warnings: &mut Warnings) -> Result<Vec<Document<'t>>, String> {
+    let helm = warnings.helm();
     let mut documents = Vec::new();
-    for (start, text) in split(file) {
+    for (start, text) in split(file, helm) {
         let mut head = Head::default();
-        let ((), node) = decode(text, &YamlLimits::default(), |decoder, node| head.read(decoder, node))?;
+        let ((), node) =
+            decode(text, &YamlLimits::default(), |decoder, node| head.read(decoder, node, helm))?;
         let hook = match head.annotations.get("helm.sh/hook") {
             None => None,
-            Some(events) => {
+            Some(words) => {
                 let events: Option<Vec<_>> =
-                    events.split(',').map(|event| HookEvent::parse(&event.trim().to_lowercase())).collect();
-                let Some(events) = events else { continue };
+                    words.split(',').map(|event| HookEvent::parse(&event.trim().to_lowercase())).collect();
+                let Some(events) = events else {
+                    warnings.log(
+                        Level::Info,
+                        "skipping unknown hooks",
+                        &[("hookTypes", words)],
+                        "manifest_sorter.go:199",
+                        &format!("info: skipping unknown hook: {}", quote(words)),
+                    );
+                    continue;
+                };
                 Some(Hook {
                     events,
                     weight: head
@@ -181,12 +227,16 @@ struct Head {
 }
 
 impl Head {
-    fn read(&mut self, decoder: &mut Decoder, node: &Node) {
+    fn read(&mut self, decoder: &mut Decoder, node: &Node, helm: HelmVersion) {
         /// Go's name of the struct without a name.
         const METADATA: &str = "struct { Name string \"json:\\\"name\\\"\"; Annotations map[string]string \
                                 \"json:\\\"annotations\\\"\" }";
         let root = Place::root();
-        decoder.object(node, &root, "util.SimpleHead", |decoder, name, value| match name {
+        let wanted = match helm {
+            HelmVersion::Helm4 => "util.SimpleHead",
+            HelmVersion::Helm3 => "releaseutil.SimpleHead",
+        };
+        decoder.object(node, &root, wanted, |decoder, name, value| match name {
             "apiversion" => {
                 decoder.text(value, &root.field("SimpleHead", "apiVersion"), &mut self.api_version);
             }
@@ -208,15 +258,18 @@ impl Head {
 }
 
 /// Sorts by Helm's order of installation; what is equal in it keeps its order.
-pub(super) fn by_kind<T>(items: &mut [T], kind: impl Fn(&T) -> &str) {
-    let rank =
-        |kind: &str| INSTALL_ORDER.iter().position(|known| *known == kind).unwrap_or(INSTALL_ORDER.len());
+pub(super) fn by_kind<T>(items: &mut [T], helm: HelmVersion, kind: impl Fn(&T) -> &str) {
+    let order = match helm {
+        HelmVersion::Helm4 => &INSTALL_ORDER[..],
+        HelmVersion::Helm3 => &INSTALL_ORDER[..36],
+    };
+    let rank = |kind: &str| order.iter().position(|known| *known == kind).unwrap_or(order.len());
     items.sort_by(|left, right| {
         let (left, right) = (kind(left), kind(right));
         let (left_rank, right_rank) = (rank(left), rank(right));
-        left_rank.cmp(&right_rank).then_with(|| {
-            if left_rank == INSTALL_ORDER.len() { left.cmp(right) } else { std::cmp::Ordering::Equal }
-        })
+        left_rank
+            .cmp(&right_rank)
+            .then_with(|| if left_rank == order.len() { left.cmp(right) } else { std::cmp::Ordering::Equal })
     });
 }
 
@@ -227,9 +280,20 @@ mod tests {
     #[test]
     fn a_file_is_split_wherever_a_line_begins_with_dashes() {
         let file = "\n# lead\n---\na: 1\n---   \n\n---b: 2\nc: --- \n----\nd: 3";
-        let found = split(file);
+        let found = split(file, HelmVersion::Helm4);
         let texts: Vec<&str> = found.iter().map(|(_, text)| *text).collect();
         assert_eq!(texts, ["# lead\n", "a: 1\n", "b: 2\nc: --- \n", "-\nd: 3"]);
+        for (start, text) in found {
+            assert!(file[start..].starts_with(text));
+        }
+    }
+
+    #[test]
+    fn helm_3_takes_the_blanks_around_a_separator_and_none_right_behind_another() {
+        let file = "\n# lead\n\n---\n---\na: 1\n  ---   \nb: 2 \n\n---b: 2\n";
+        let found = split(file, HelmVersion::Helm3);
+        let texts: Vec<&str> = found.iter().map(|(_, text)| *text).collect();
+        assert_eq!(texts, ["# lead", "---\na: 1\n  ---   \nb: 2", "b: 2"]);
         for (start, text) in found {
             assert!(file[start..].starts_with(text));
         }
@@ -240,7 +304,9 @@ mod tests {
         let file = "kind: Job\nmetadata:\n  name: a\n  annotations:\n    helm.sh/hook: Pre-Install, test\n    \
                     helm.sh/hook-weight: \"-5\"\n---\nkind: Pod\nmetadata:\n  annotations: {helm.sh/hook: crd-install}\n\
                     ---\nkind: Service\n";
-        let documents = documents(file).unwrap();
+        let mut warnings = Warnings::default();
+        let documents = documents(file, &mut warnings).unwrap();
+        assert_eq!(warnings.lines(), ["level=INFO msg=\"skipping unknown hooks\" hookTypes=crd-install"]);
         assert_eq!(documents.len(), 2);
         let hook = documents[0].hook.as_ref().unwrap();
         assert_eq!(hook.events, [HookEvent::PreInstall, HookEvent::Test]);
@@ -251,13 +317,13 @@ mod tests {
 
     #[test]
     fn a_head_that_does_not_fit_is_said_in_gos_words() {
-        let error = documents("metadata: {annotations: {a: [b]}}").unwrap_err();
+        let error = documents("metadata: {annotations: {a: [b]}}", &mut Warnings::default()).unwrap_err();
         assert_eq!(
             error,
             "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go struct field \
              .metadata.annotations of type string"
         );
-        let error = documents("metadata: foo").unwrap_err();
+        let error = documents("metadata: foo", &mut Warnings::default()).unwrap_err();
         assert!(error.ends_with(
             "of type struct { Name string \"json:\\\"name\\\"\"; Annotations map[string]string \"json:\\\"annotations\\\"\" }"
         ));
@@ -266,7 +332,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_as_helm_installs_them() {
         let mut kinds = vec!["Zebra", "Deployment", "Service", "Apple", "Namespace", ""];
-        by_kind(&mut kinds, |kind| kind);
+        by_kind(&mut kinds, HelmVersion::Helm4, |kind| kind);
         assert_eq!(kinds, ["Namespace", "Service", "Deployment", "", "Apple", "Zebra"]);
     }
 }

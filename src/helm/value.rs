@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::signature::Signature;
+use super::template::HelmVersion;
 
 /// Where a value was set: an index into the render's table of source lines. 0 means unknown or made up by a template.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,18 +23,34 @@ pub enum MapType {
     /// `map[string]interface {}`: what values files and `dict` make.
     #[default]
     Any,
-    /// `common.Values` (`chartutil.Values` in Helm 3): the root context's `.Values`.
+    /// `common.Values`: the root context, its `.Values`.
     Values,
+    /// `chartutil.Values`: the same in Helm 3.
+    Values3,
     /// `map[string]string`: annotations, for example.
     String,
 }
 
 impl MapType {
+    /// The type of `.Values`.
+    pub fn values(helm: HelmVersion) -> Self {
+        match helm {
+            HelmVersion::Helm4 => Self::Values,
+            HelmVersion::Helm3 => Self::Values3,
+        }
+    }
+
+    /// Whether it has the methods of Helm's `Values`.
+    pub fn is_values(self) -> bool {
+        matches!(self, Self::Values | Self::Values3)
+    }
+
     /// The type as `%T` prints it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Any => "map[string]interface {}",
             Self::Values => "common.Values",
+            Self::Values3 => "chartutil.Values",
             Self::String => "map[string]string",
         }
     }

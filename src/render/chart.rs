@@ -77,13 +77,16 @@ fn release(
     let component = &spec.components[index];
     let folder = component.chart.as_deref().unwrap_or_default();
     let wrong = |reason: String| RenderError::Chart { chart: folder.to_owned(), reason };
-    let chart = Chart::load(context.files, folder).map_err(|error| wrong(error.to_string()))?;
+    let helm_version = if component.helm == Some(3) { HelmVersion::Helm3 } else { HelmVersion::Helm4 };
+    let chart =
+        Chart::load_as(context.files, folder, helm_version).map_err(|error| wrong(error.to_string()))?;
     refuse_sealed(context, folder)?;
     let mut layers = Vec::with_capacity(component.values.len() + 1);
     for name in &component.values {
         let path = context.environment.values_path(name);
         let text = unsealed.read(context, &path)?;
-        let layer = ValuesLayer::from_yaml(path.as_str(), &text).map_err(|error| wrong(error.to_string()))?;
+        let layer = ValuesLayer::from_yaml_as(path.as_str(), &text, helm_version)
+            .map_err(|error| wrong(error.to_string()))?;
         layers.push(layer);
     }
     if let Some(node) = context.environment.set_of(index) {
@@ -110,7 +113,6 @@ fn release(
         seed,
         now,
         limits: Limits::default(),
-        helm_version: HelmVersion::default(),
         origins,
         skip_schema: false,
     })
@@ -145,23 +147,24 @@ pub(super) fn origins(
         .iter()
         .map(|path| {
             let mark = locate(node, path);
-            Some(Written::new(origin(&output, span_at(file, mark.offset as usize)?), &sealed))
+            Some(Written::new(origin(&output, &span_at(file, mark.offset as usize)?), &sealed))
         })
         .collect()
 }
 
 /// The span that wrote a field: of those on its line the one that read values, since that is what a person would change;
 /// else the one at the field itself.
-fn span_at(file: &RenderedFile, offset: usize) -> Option<&Span> {
+fn span_at(file: &RenderedFile, offset: usize) -> Option<Span> {
     let end = file.text.get(offset..)?.find('\n').map_or(file.text.len(), |length| offset + length);
-    let on_line = || file.spans.iter().filter(move |span| span.start < end && span.end > offset);
-    on_line().find(|span| !span.values.is_empty()).or_else(|| on_line().next())
+    let mut on_line = file.spans(offset, end);
+    let reading = on_line.iter().position(|span| !span.values.is_empty()).unwrap_or(0);
+    (reading < on_line.len()).then(|| on_line.swap_remove(reading))
 }
 
 fn origin(output: &ReleaseOutput, span: &Span) -> Origin {
     let file = output.templates.get(&*span.template).cloned().unwrap_or_else(|| span.template.clone());
     Origin {
         template: SourceLine { file, line: span.line },
-        values: span.values.iter().filter_map(|id| output.origins.get(*id).cloned()).collect(),
+        values: span.values.iter().filter_map(|id| output.origins.get(*id)).collect(),
     }
 }

@@ -9,11 +9,20 @@ use mooring::cli::template::{Printed, TemplateArgs, arguments, flag_error, print
 
 use crate::cases::{Outcome, compare};
 
-/// Runs a case.
-pub fn run(text: &str) -> Outcome {
+/// Runs a case with the rules of both Helms.
+pub fn run(text: &str) -> [Outcome; 2] {
     let (about, entries) = read(text);
     let name = about.lines().next().unwrap_or_default().to_owned();
-    Outcome { name, result: check(&entries) }
+    let helm3 = format!("{name} (helm 3)");
+    [
+        Outcome { name, result: check(&entries, "", &[]) },
+        Outcome { name: helm3, result: check(&entries, prefix_of_helm_3(&entries), &["--helm=3"]) },
+    ]
+}
+
+/// What the outcomes of Helm 3 are called: nothing special where they are Helm 4's.
+fn prefix_of_helm_3(entries: &BTreeMap<String, String>) -> &'static str {
+    if entries.contains_key("helm 3 exit code") { "helm 3 " } else { "" }
 }
 
 /// The words in front, and the entries by their whole header.
@@ -36,10 +45,11 @@ fn read(text: &str) -> (String, BTreeMap<String, String>) {
     (about, entries)
 }
 
-fn check(entries: &BTreeMap<String, String>) -> Result<(), String> {
+fn check(entries: &BTreeMap<String, String>, prefix: &str, more: &[&str]) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (header, text) in entries {
-        if matches!(header.as_str(), "arguments" | "stdout" | "stderr" | "exit code") {
+        let plain = header.strip_prefix("helm 3 ").unwrap_or(header);
+        if matches!(plain, "arguments" | "stdout" | "stderr" | "exit code") {
             continue;
         }
         let (name, option) = header.split_once(" | ").unwrap_or((header, ""));
@@ -57,7 +67,7 @@ fn check(entries: &BTreeMap<String, String>) -> Result<(), String> {
         fs::write(path, data).expect("a file");
     }
     let words = entries.get("arguments").map_or("demo\nchart\n", String::as_str);
-    let words = arguments(words.lines().map(Into::into));
+    let words = arguments(words.lines().chain(more.iter().copied()).map(Into::into));
     let command = TemplateArgs::augment_args(Command::new("template").no_binary_name(true));
     let printed = match command.try_get_matches_from(words) {
         Ok(matches) => {
@@ -68,15 +78,27 @@ fn check(entries: &BTreeMap<String, String>) -> Result<(), String> {
     };
 
     let work = folder.path().to_string_lossy().into_owned();
-    let expected = |name: &str| entries.get(name).map(String::as_str).unwrap_or_default();
+    let expected = |name: &str| {
+        entries
+            .get(&format!("{prefix}{name}"))
+            .map(|text| text.strip_prefix("0\n").unwrap_or(text))
+            .unwrap_or_default()
+    };
     compare("stdout", expected("stdout"), &printed.stdout.replace(&work, "$WORK"))?;
-    let error =
-        printed.error.map(|error| format!("Error: {}\n", error.replace(&work, "$WORK"))).unwrap_or_default();
-    compare("stderr", &last_words(expected("stderr")), &error)?;
-    compare("exit code", expected("exit code"), if error.is_empty() { "" } else { "1\n" })
+    let error = printed.error.is_some();
+    let error_line = printed.error.map(|error| format!("Error: {error}"));
+    let stderr: String = printed
+        .warnings
+        .into_iter()
+        .chain(error_line)
+        .map(|line| line.replace(&work, "$WORK") + "\n")
+        .collect();
+    compare("stderr", &of_the_chart(expected("stderr")), &stderr)?;
+    compare("exit code", expected("exit code"), if error { "1\n" } else { "" })
 }
 
-/// What Helm says at the end: in front of it are the lines of its log, which are not for people to rely on.
-fn last_words(stderr: &str) -> String {
-    stderr.find("Error: ").map(|at| stderr[at..].to_owned()).unwrap_or_default()
+/// Standard error without what Helm says of its own flags.
+fn of_the_chart(stderr: &str) -> String {
+    let lines = stderr.split_inclusive('\n');
+    lines.filter(|line| !line.starts_with("Flag --") && !line.starts_with("level=DEBUG")).collect()
 }

@@ -54,17 +54,23 @@ pub fn run(text: &str) -> Vec<Outcome> {
     starts
         .iter()
         .zip(ends)
-        .map(|(start, end)| {
+        .flat_map(|(start, end)| {
             // One empty line separates cases; the file's end is one too.
             let end = if lines[end - 1].is_empty() { end - 1 } else { end };
             let sections = sections(&lines[start + 1..end]);
-            Outcome { name: lines[*start]["=== ".len()..].to_owned(), result: check(&sections) }
+            let name = lines[*start]["=== ".len()..].to_owned();
+            let helm3 = Outcome {
+                name: format!("{name} (helm 3)"),
+                result: check(&of_helm_3(&sections), HelmVersion::Helm3),
+            };
+            [Outcome { name, result: check(&sections, HelmVersion::Helm4) }, helm3]
         })
         .collect()
 }
 
 fn sections(lines: &[&str]) -> BTreeMap<String, String> {
-    const NAMES: [&str; 6] = ["helpers", "values", "schema", "shape", "expected", "error"];
+    const NAMES: [&str; 8] =
+        ["helpers", "values", "schema", "shape", "expected", "error", "helm 3 expected", "helm 3 error"];
     let mut sections: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut current = "template";
     for line in lines {
@@ -79,7 +85,19 @@ fn sections(lines: &[&str]) -> BTreeMap<String, String> {
     sections.into_iter().map(|(name, lines)| (name, lines.join("\n"))).collect()
 }
 
-fn check(sections: &BTreeMap<String, String>) -> Result<(), String> {
+/// The case with what Helm 3 says, where that is something else.
+fn of_helm_3(sections: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut sections = sections.clone();
+    for outcome in ["expected", "error"] {
+        if let Some(text) = sections.remove(&format!("helm 3 {outcome}")) {
+            ["shape", "expected", "error"].iter().for_each(|other| drop(sections.remove(*other)));
+            sections.insert(outcome.to_owned(), text);
+        }
+    }
+    sections
+}
+
+fn check(sections: &BTreeMap<String, String>, helm: HelmVersion) -> Result<(), String> {
     let mut files = BTreeMap::new();
     let mut add = |path: &str, text: &str| {
         files.insert(format!("case/{path}"), Arc::from(text.as_bytes()));
@@ -95,7 +113,7 @@ fn check(sections: &BTreeMap<String, String>) -> Result<(), String> {
             add(path, text);
         }
     }
-    let result = notes(&MemoryFiles(files));
+    let result = notes(&MemoryFiles(files), helm);
     if let Some(expected) = sections.get("error") {
         return match result {
             Ok(notes) => Err(format!("helm fails with\n{expected}\nbut the notes are\n{notes}\n")),
@@ -114,8 +132,8 @@ fn check(sections: &BTreeMap<String, String>) -> Result<(), String> {
     compare("notes", sections.get("expected").expect("a case has an outcome"), &notes)
 }
 
-fn notes(files: &MemoryFiles) -> Result<String, String> {
-    let chart = Chart::load(files, "case").map_err(|error| error.to_string())?;
+fn notes(files: &MemoryFiles, helm: HelmVersion) -> Result<String, String> {
+    let chart = Chart::load_as(files, "case", helm).map_err(|error| error.to_string())?;
     let release =
         Release { name: "demo".to_owned(), namespace: "default".to_owned(), revision: 1, is_upgrade: false };
     let request = RenderRequest {
@@ -126,7 +144,6 @@ fn notes(files: &MemoryFiles) -> Result<String, String> {
         seed: [7; 32],
         now: jiff::Timestamp::now(),
         limits: Limits::default(),
-        helm_version: HelmVersion::Helm4,
         origins: false,
         skip_schema: false,
     };

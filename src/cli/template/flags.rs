@@ -43,8 +43,9 @@ pub struct Accepted {
     color: Option<String>,
     #[arg(long, value_name = "FOLDER", hide = true)]
     content_cache: Option<String>,
-    #[arg(long, hide = true)]
-    debug: bool,
+    /// Print what templates wrote where it is no YAML
+    #[arg(long)]
+    pub(super) debug: bool,
     #[arg(long, value_name = "TEXT", hide = true)]
     description: Option<String>,
     #[arg(long, hide = true)]

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::manifest::{EntryKind, FileEntry, Files, FilesError};
 
@@ -16,11 +16,20 @@ const MAX_DEPTH: usize = 64;
 #[derive(Debug)]
 pub(super) struct LocalFiles {
     root: PathBuf,
+    /// The symbolic links that were followed, with the files that they lead to.
+    links: Mutex<Vec<(String, String)>>,
 }
 
 impl LocalFiles {
     pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_path_buf() }
+        Self { root: root.to_path_buf(), links: Mutex::default() }
+    }
+
+    /// The symbolic links that were followed, in the order of their paths, and where they lead to.
+    pub(super) fn links(&self) -> Vec<(String, String)> {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        links.sort_by(|(left, _), (right, _)| left.split('/').cmp(right.split('/')));
+        links
     }
 
     fn place(&self, path: &str) -> Result<PathBuf, FilesError> {
@@ -98,6 +107,13 @@ impl Files for LocalFiles {
             let entry = entry.map_err(|error| unreadable(folder, &error))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            if entry.file_type().is_ok_and(|kind| kind.is_symlink())
+                && let Ok(target) = fs::canonicalize(self.root.join(&path))
+            {
+                let link = self.root.join(&path);
+                let link = (link.to_string_lossy().into_owned(), target.to_string_lossy().into_owned());
+                self.links.lock().unwrap_or_else(PoisonError::into_inner).push(link);
+            }
             // A link to nothing is told where it is read, unless .helmignore leaves it out.
             let entry = self.entry(&path)?.unwrap_or(FileEntry {
                 path,

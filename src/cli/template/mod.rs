@@ -16,11 +16,12 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::helm::go::quote::quote;
 use crate::helm::limits::Limits;
-use crate::helm::template::{ExecEnv, HelmVersion, TemplateSet};
+use crate::helm::template::{ExecEnv, TemplateSet};
 use crate::helm::value::Value;
 use crate::helm::{
-    Capabilities, Chart, FileReader, HelmError, KubeVersion, LayerContent, Release, ReleaseOutput,
-    RenderRequest, RenderedFile, SetFlag, Shown, ValuesLayer, check_layers, render,
+    Capabilities, Chart, FileReader, HelmError, HelmVersion, KubeVersion, LayerContent, Release,
+    ReleaseOutput, RenderRequest, RenderedFile, SetFlag, Shown, ValuesLayer, Warnings, check_layers,
+    render_and_warn,
 };
 use flags::{Accepted, without_booleans};
 use local::LocalFiles;
@@ -94,6 +95,9 @@ pub struct TemplateArgs {
     /// Do not ask values.schema.json
     #[arg(long)]
     skip_schema_validation: bool,
+    /// Whose bytes to print: those of Helm 4 or of Helm 3
+    #[arg(long, value_name = "VERSION", default_value = "4", value_parser = ["3", "4"])]
+    helm: String,
     /// Accepted for helm's sake: CRDs are printed with --include-crds only
     #[arg(long, hide = true)]
     skip_crds: bool,
@@ -147,6 +151,8 @@ pub fn flag_error(error: &clap::Error) -> String {
 pub struct Printed {
     /// The text for standard output.
     pub stdout: String,
+    /// The lines of Helm's log, for standard error.
+    pub warnings: Vec<String>,
     /// Helm's text of what went wrong, without `Error: `.
     pub error: Option<String>,
 }
@@ -157,6 +163,7 @@ pub fn run(args: &TemplateArgs) -> ExitCode {
     let mut out = std::io::stdout().lock();
     // A reader that has seen enough is no failure.
     let _ = out.write_all(printed.stdout.as_bytes()).and_then(|()| out.flush());
+    printed.warnings.iter().for_each(|line| eprintln!("{line}"));
     match printed.error {
         None => ExitCode::SUCCESS,
         Some(error) => {
@@ -168,12 +175,19 @@ pub fn run(args: &TemplateArgs) -> ExitCode {
 
 /// Does what `helm template` does, with paths counted from `folder`.
 pub fn print(args: &TemplateArgs, folder: &Path) -> Printed {
-    let mut printed = Printed::default();
-    printed.error = template(args, folder, &mut printed.stdout).err();
-    printed
+    let helm = if args.helm == "3" { HelmVersion::Helm3 } else { HelmVersion::Helm4 };
+    let (mut stdout, mut warnings) = (String::new(), Warnings::new(helm));
+    let error = template(args, folder, &mut stdout, &mut warnings).err();
+    Printed { stdout, warnings: warnings.lines().to_vec(), error }
 }
 
-fn template(args: &TemplateArgs, folder: &Path, stdout: &mut String) -> Result<(), String> {
+fn template(
+    args: &TemplateArgs,
+    folder: &Path,
+    stdout: &mut String,
+    warnings: &mut Warnings,
+) -> Result<(), String> {
+    let helm = warnings.helm();
     args.accepted.check()?;
     let mut capabilities = Capabilities::default().with_api_versions(&args.api_versions);
     if let Some(text) = &args.kube_version {
@@ -183,12 +197,12 @@ fn template(args: &TemplateArgs, folder: &Path, stdout: &mut String) -> Result<(
     let (seed, now) = (seed()?, jiff::Timestamp::now());
     let (name, reference) = name_and_chart(args, seed, now)?;
     let path = locate(&reference, folder)?;
-    let layers = layers(args, folder)?;
-    check_layers(&layers).map_err(|error| error.to_string())?;
-    let chart = load(&path)?;
+    let layers = layers(args, folder, helm)?;
+    check_layers(&layers, helm).map_err(|error| error.to_string())?;
+    let chart = load(&path, warnings)?;
     let release =
         Release { name, namespace: args.namespace.clone(), revision: 1, is_upgrade: args.is_upgrade };
-    let output = render(&RenderRequest {
+    let request = RenderRequest {
         chart: &chart,
         layers: &layers,
         release: &release,
@@ -196,18 +210,11 @@ fn template(args: &TemplateArgs, folder: &Path, stdout: &mut String) -> Result<(
         seed,
         now,
         limits: Limits::default(),
-        helm_version: HelmVersion::Helm4,
         origins: false,
         skip_schema: args.skip_schema_validation,
-    })
-    .map_err(|error| {
-        if args.accepted.dependency_update && matches!(error, HelmError::MissingDependencies { .. }) {
-            return format!("--dependency-update: charts are not fetched from elsewhere: {error}");
-        }
-        let hint =
-            if error.is_from_rendering() { "\n\nUse --debug flag to render out invalid YAML" } else { "" };
-        format!("{error}{hint}")
-    })?;
+    };
+    let output =
+        render_and_warn(&request, warnings).map_err(|error| failed(&error, &args.accepted, stdout))?;
     let shown = Shown {
         crds: args.include_crds,
         no_hooks: args.no_hooks,
@@ -218,11 +225,29 @@ fn template(args: &TemplateArgs, folder: &Path, stdout: &mut String) -> Result<(
         None => stdout.push_str(&output.to_text(&shown).map_err(|error| error.to_string())?),
         Some(target) => {
             write_files(&output, &shown, target, folder, args.release_name.then_some(&release.name), stdout)?;
-            let nothing = ReleaseOutput::default();
+            let nothing = ReleaseOutput { helm, ..ReleaseOutput::default() };
             stdout.push_str(&nothing.to_text(&shown).map_err(|error| error.to_string())?);
         }
     }
     Ok(())
+}
+
+/// The text of an error; with `--debug`, what templates wrote that is no YAML goes to standard output.
+fn failed(error: &HelmError, accepted: &Accepted, stdout: &mut String) -> String {
+    if accepted.dependency_update && matches!(error, HelmError::MissingDependencies { .. }) {
+        return format!("--dependency-update: charts are not fetched from elsewhere: {error}");
+    }
+    if !error.is_from_rendering() {
+        return error.to_string();
+    }
+    if !accepted.debug {
+        return format!("{error}\n\nUse --debug flag to render out invalid YAML");
+    }
+    if let HelmError::Manifest { written, .. } = error {
+        stdout.push_str(written.trim());
+    }
+    stdout.push('\n');
+    error.to_string()
 }
 
 /// What random values and keys of templates begin with.
@@ -291,27 +316,42 @@ fn locate(reference: &str, folder: &Path) -> Result<PathBuf, String> {
     })
 }
 
-fn load(path: &Path) -> Result<Chart, String> {
+fn load(path: &Path, warnings: &mut Warnings) -> Result<Chart, String> {
+    let helm = warnings.helm();
     if path.is_dir() {
         let file = path.join("Chart.yaml");
-        if let Err(error) = fs::read(&file) {
+        if let (Err(error), HelmVersion::Helm4) = (fs::read(&file), helm) {
             return Err(format!(
                 "unable to detect chart at {0}: open {0}: {1}",
                 file.display(),
                 words(&error)
             ));
         }
-        return Chart::load(&LocalFiles::new(path), "").map_err(|error| error.to_string());
+        let files = LocalFiles::new(path);
+        let chart = Chart::load_as(&files, "", helm);
+        for (link, target) in files.links() {
+            let text = "found symbolic link in path. Contents of linked file included and used";
+            let text3 = format!(
+                "found symbolic link in path: {link} resolves to {target}. Contents of linked file included and used"
+            );
+            let fields = [("path", link.as_str()), ("resolved", target.as_str())];
+            warnings.note(text, &fields, "walk.go:75", &text3);
+        }
+        return chart.map_err(|error| error.to_string());
     }
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let parent = path.parent().unwrap_or(Path::new("/"));
-    Chart::load(&LocalFiles::new(parent), name).map_err(|error| {
+    Chart::load_as(&LocalFiles::new(parent), name, helm).map_err(|error| {
         let reason = error.to_string();
         if reason == "gzip: invalid header" {
             let kind = if name.ends_with(".yaml") || name.ends_with(".yml") {
                 format!("file '{}' seems to be a YAML file, but expected a gzipped archive", path.display())
             } else {
-                format!("file '{}' does not appear to be a gzipped archive", path.display())
+                let found = match helm {
+                    HelmVersion::Helm4 => "",
+                    HelmVersion::Helm3 => "; got 'text/plain; charset=utf-8'",
+                };
+                format!("file '{}' does not appear to be a gzipped archive{found}", path.display())
             };
             return kind;
         }
@@ -349,11 +389,12 @@ fn read_text(path: &str, folder: &Path) -> Result<String, String> {
 }
 
 /// The values in Helm's order: files, then JSON, plain, text, files' content, literal.
-fn layers(args: &TemplateArgs, folder: &Path) -> Result<Vec<ValuesLayer>, String> {
+fn layers(args: &TemplateArgs, folder: &Path, helm: HelmVersion) -> Result<Vec<ValuesLayer>, String> {
     let mut layers = Vec::new();
     for path in &args.values {
         let text = read_text(path, folder)?;
-        layers.push(ValuesLayer::from_yaml(path.as_str(), &text).map_err(|error| error.to_string())?);
+        let layer = ValuesLayer::from_yaml_as(path.as_str(), &text, helm);
+        layers.push(layer.map_err(|error| error.to_string())?);
     }
     let base = folder.to_path_buf();
     let reader: FileReader = Arc::new(move |path| read_text(path, &base));

@@ -8,12 +8,20 @@ use super::archive::unpack;
 use super::ignore::Rules;
 use super::{Chart, ChartError, ChartFile, Metadata};
 use crate::helm::decode::decode;
+use crate::helm::template::HelmVersion;
 use crate::helm::values::read_documents;
+use crate::helm::warnings::Warnings;
 use crate::helm::yaml::YamlLimits;
 use crate::manifest::{EntryKind, Files, FilesError};
 
 /// What a chart's files may amount to; Helm's own limit.
 pub(super) const MAX_CHART_BYTES: u64 = 100 << 20;
+
+/// What Helm warns of where a chart of `apiVersion: v2` has files of the first one.
+const REQUIREMENTS: &str = "Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating \
+                            dependencies to Chart.yaml.";
+const REQUIREMENTS_LOCK: &str = "Warning: Dependency locking is handled in Chart.lock since apiVersion \"v2\". We recommend \
+                                 migrating to Chart.lock.";
 
 /// How deep packed charts may lie in each other.
 const MAX_NESTING: usize = 32;
@@ -30,15 +38,15 @@ pub(super) struct RawFile {
 }
 
 /// Reads a chart: a folder, or a packed one.
-pub(super) fn load(files: &dyn Files, path: &str) -> Result<Chart, ChartError> {
+pub(super) fn load(files: &dyn Files, path: &str, helm: HelmVersion) -> Result<Chart, ChartError> {
     let path = path.trim_end_matches('/');
     let entry = files.entry(path)?.ok_or_else(|| FilesError::NotFound { path: path.to_owned() })?;
     match entry.kind {
-        EntryKind::Folder => load_files(read_folder(files, path)?, 0),
+        EntryKind::Folder => load_files(read_folder(files, path)?, 0, helm),
         EntryKind::File => {
             let archive = files.read(path)?;
             refuse_pointer(path, &archive)?;
-            load_archive(&archive, path, 0)
+            load_archive(&archive, path, 0, helm)
         }
         EntryKind::Symlink => Err(irregular(path, "a symbolic link")),
         EntryKind::Submodule => Err(irregular(path, "a submodule")),
@@ -105,17 +113,18 @@ fn read_folder(files: &dyn Files, folder: &str) -> Result<Vec<RawFile>, ChartErr
         .collect()
 }
 
-fn load_archive(archive: &[u8], path: &str, depth: usize) -> Result<Chart, ChartError> {
+fn load_archive(archive: &[u8], path: &str, depth: usize, helm: HelmVersion) -> Result<Chart, ChartError> {
     if depth > MAX_NESTING {
         return Err(ChartError::TooDeep { path: path.to_owned(), limit: MAX_NESTING });
     }
     let files = unpack(archive, path).map_err(|reason| ChartError::Archive { reason })?;
-    load_files(files, depth)
+    load_files(files, depth, helm)
 }
 
-fn load_files(files: Vec<RawFile>, depth: usize) -> Result<Chart, ChartError> {
-    let mut metadata = read_metadata(&files)?;
-    let mut chart = Chart::default();
+fn load_files(files: Vec<RawFile>, depth: usize, helm: HelmVersion) -> Result<Chart, ChartError> {
+    let mut metadata = read_metadata(&files, helm)?;
+    let mut chart = Chart { helm, ..Chart::default() };
+    let mut warnings = Warnings::new(helm);
     let mut subcharts: BTreeMap<String, Vec<RawFile>> = BTreeMap::new();
     for file in files {
         let name = file.name.as_str();
@@ -124,14 +133,17 @@ fn load_files(files: Vec<RawFile>, depth: usize) -> Result<Chart, ChartError> {
             "Chart.lock" => check_lock(&file)?,
             "values.yaml" => {
                 let text = String::from_utf8_lossy(&file.data);
-                chart.values = read_documents(&text)
+                chart.values = read_documents(&text, helm)
                     .map_err(|reason| ChartError::Document { name: "values.yaml".into(), reason })?;
                 chart.values_path = Arc::clone(&file.path);
             }
             "values.schema.json" => chart.schema = Some(Arc::clone(&file.data)),
             "requirements.yaml" => {
                 let metadata = metadata.get_or_insert_default();
-                over(metadata, &file)?;
+                if metadata.api_version != "v1" {
+                    warnings.print("load.go:120", REQUIREMENTS);
+                }
+                over(metadata, &file, helm)?;
                 if metadata.api_version == "v1" {
                     chart.files.push(ChartFile::from(file));
                 }
@@ -140,6 +152,8 @@ fn load_files(files: Vec<RawFile>, depth: usize) -> Result<Chart, ChartError> {
                 check_lock(&file)?;
                 if metadata.as_ref().is_some_and(|metadata| metadata.api_version == "v1") {
                     chart.files.push(ChartFile::from(file));
+                } else {
+                    warnings.print("load.go:138", REQUIREMENTS_LOCK);
                 }
             }
             _ if name.starts_with("templates/") => chart.templates.push(ChartFile::from(file)),
@@ -164,34 +178,45 @@ fn load_files(files: Vec<RawFile>, depth: usize) -> Result<Chart, ChartError> {
         if name.starts_with(['_', '.']) {
             continue;
         }
-        let subchart = load_subchart(&name, files, &chart.metadata.name, depth + 1)?;
+        let mut subchart = load_subchart(&name, files, &chart.metadata.name, depth + 1, helm)?;
+        warnings.extend(&std::mem::take(&mut subchart.warnings));
         chart.dependencies.push(subchart);
     }
+    chart.warnings = warnings.lines().to_vec();
     Ok(chart)
 }
 
-fn read_metadata(files: &[RawFile]) -> Result<Option<Metadata>, ChartError> {
+fn read_metadata(files: &[RawFile], helm: HelmVersion) -> Result<Option<Metadata>, ChartError> {
     let Some(file) = files.iter().find(|file| file.name == "Chart.yaml") else {
         return Ok(None);
     };
     let mut metadata = Metadata::default();
-    over(&mut metadata, file)?;
+    over(&mut metadata, file, helm)?;
     if metadata.api_version.is_empty() {
         // Helm 2 allowed it to be missing.
         "v1".clone_into(&mut metadata.api_version);
     }
-    if !matches!(metadata.api_version.as_str(), "v1" | "v2") {
+    if helm == HelmVersion::Helm4 && !matches!(metadata.api_version.as_str(), "v1" | "v2") {
         return Err(ChartError::ApiVersion);
     }
     Ok(Some(metadata))
 }
 
 /// Reads a document over the metadata that is there.
-fn over(metadata: &mut Metadata, file: &RawFile) -> Result<(), ChartError> {
+fn over(metadata: &mut Metadata, file: &RawFile, helm: HelmVersion) -> Result<(), ChartError> {
     let text = String::from_utf8_lossy(&file.data);
-    decode(&text, &YamlLimits::default(), |decoder, node| metadata.read(decoder, node))
-        .map(|_| ())
-        .map_err(|reason| ChartError::Document { name: file.name.clone(), reason })
+    decode(&text, &YamlLimits::default(), |decoder, node| metadata.read(decoder, node)).map(|_| ()).map_err(
+        |reason| {
+            let reason = match helm {
+                HelmVersion::Helm4 => reason,
+                // The types have other names there.
+                HelmVersion::Helm3 => {
+                    reason.replace("of type v2.", "of type chart.").replace("[]*v2.", "[]*chart.")
+                }
+            };
+            ChartError::Document { name: file.name.clone(), reason }
+        },
+    )
 }
 
 /// A lock file changes nothing in rendering, but it must be YAML.
@@ -202,7 +227,13 @@ fn check_lock(file: &RawFile) -> Result<(), ChartError> {
         .map_err(|reason| ChartError::Document { name: file.name.clone(), reason })
 }
 
-fn load_subchart(name: &str, files: Vec<RawFile>, parent: &str, depth: usize) -> Result<Chart, ChartError> {
+fn load_subchart(
+    name: &str,
+    files: Vec<RawFile>,
+    parent: &str,
+    depth: usize,
+    helm: HelmVersion,
+) -> Result<Chart, ChartError> {
     let wrap = |source: ChartError| ChartError::Subchart {
         name: name.to_owned(),
         parent: parent.to_owned(),
@@ -210,7 +241,9 @@ fn load_subchart(name: &str, files: Vec<RawFile>, parent: &str, depth: usize) ->
     };
     if Path::new(name).extension().is_some_and(|extension| extension == "tgz") {
         return match files.first() {
-            Some(file) if file.name == name => load_archive(&file.data, &file.path, depth).map_err(wrap),
+            Some(file) if file.name == name => {
+                load_archive(&file.data, &file.path, depth, helm).map_err(wrap)
+            }
             file => Err(ChartError::NotAnArchive {
                 parent: parent.to_owned(),
                 name: name.to_owned(),
@@ -225,5 +258,5 @@ fn load_subchart(name: &str, files: Vec<RawFile>, parent: &str, depth: usize) ->
             Some(RawFile { name: inner.to_owned(), ..file })
         })
         .collect();
-    load_files(inner, depth).map_err(wrap)
+    load_files(inner, depth, helm).map_err(wrap)
 }

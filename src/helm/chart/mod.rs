@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::template::Tree;
-use super::template::{TemplateError, parse};
+use super::template::{HelmVersion, TemplateError, parse};
 use super::values::ValuesDocument;
 use crate::manifest::{Files, FilesError};
 
@@ -31,6 +31,10 @@ pub struct Chart {
     /// All other files: `.Files`, and those under `crds/`.
     pub(super) files: Vec<ChartFile>,
     pub(super) dependencies: Vec<Chart>,
+    /// Which Helm's rules it was read by, and is rendered by.
+    pub(super) helm: HelmVersion,
+    /// What Helm's log says of the reading.
+    pub(super) warnings: Vec<String>,
 }
 
 /// A file of a chart.
@@ -50,12 +54,12 @@ type Trees = Arc<Vec<Arc<Tree>>>;
 
 impl ChartFile {
     /// The text as templates, parsed once for all renderings.
-    pub(super) fn parsed(&self, name: &Arc<str>) -> Result<Trees, TemplateError> {
+    pub(super) fn parsed(&self, name: &Arc<str>, helm: HelmVersion) -> Result<Trees, TemplateError> {
         let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(trees) = parsed.get(name) {
             return Ok(Arc::clone(trees));
         }
-        let trees: Trees = Arc::new(parse(name, &String::from_utf8_lossy(&self.data))?);
+        let trees: Trees = Arc::new(parse(name, &String::from_utf8_lossy(&self.data), helm)?);
         parsed.insert(Arc::clone(name), Arc::clone(&trees));
         Ok(trees)
     }
@@ -70,7 +74,17 @@ impl From<load::RawFile> for ChartFile {
 impl Chart {
     /// Reads the chart in a folder, or a packed one (`.tgz`). Paths are from the root of `files`.
     pub fn load(files: &dyn Files, path: &str) -> Result<Self, ChartError> {
-        load::load(files, path)
+        Self::load_as(files, path, HelmVersion::default())
+    }
+
+    /// Reads a chart by the rules of this Helm, which it is then rendered by, too.
+    pub fn load_as(files: &dyn Files, path: &str, helm: HelmVersion) -> Result<Self, ChartError> {
+        load::load(files, path, helm)
+    }
+
+    /// Which Helm's bytes it renders to.
+    pub fn helm(&self) -> HelmVersion {
+        self.helm
     }
 
     /// What the chart says of itself.

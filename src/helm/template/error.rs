@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::HelmVersion;
+
 /// A Go error: what it says itself, and the error that it wraps, whose text follows.
 #[derive(Debug)]
 pub struct GoError {
@@ -71,9 +73,9 @@ impl TemplateError {
         Self::Parse { raw }
     }
 
-    pub(super) fn execute(error: &GoError) -> Self {
+    pub(super) fn execute(error: &GoError, helm: HelmVersion) -> Self {
         let raw = error.to_string();
-        let shown = execution_text(error, &raw);
+        let shown = execution_text(error, &raw, helm);
         Self::Execute { raw, shown }
     }
 
@@ -97,8 +99,8 @@ fn parse_text(raw: &str) -> String {
 pub(crate) const WARN_START: &str = "HELM_ERR_START";
 pub(crate) const WARN_END: &str = "HELM_ERR_END";
 
-/// Helm's `reformatExecErrorMsg`.
-fn execution_text(error: &GoError, raw: &str) -> String {
+/// Helm 4's `reformatExecErrorMsg`, and Helm 3's `cleanupExecError`.
+fn execution_text(error: &GoError, raw: &str, helm: HelmVersion) -> String {
     if raw.starts_with("template: no template ") {
         return raw.to_owned();
     }
@@ -112,6 +114,9 @@ fn execution_text(error: &GoError, raw: &str) -> String {
         && start + WARN_START.len() <= end
     {
         return format!("execution error at ({place}): {}", &rest[start + WARN_START.len()..end]);
+    }
+    if helm == HelmVersion::Helm3 {
+        return raw.to_owned();
     }
     let mut shown = String::new();
     let mut last = None;
@@ -196,7 +201,7 @@ mod tests {
             "template: c/a.yaml:1:3: executing \"c/a.yaml\" at <include \"x\" .>: error calling include: ",
             inner,
         );
-        let error = TemplateError::execute(&outer);
+        let error = TemplateError::execute(&outer, HelmVersion::Helm4);
         assert_eq!(
             error.to_string(),
             "c/a.yaml:1:3\n  executing \"c/a.yaml\" at <include \"x\" .>:\n    error calling include:\n\
@@ -212,7 +217,7 @@ mod tests {
             inner,
         );
         assert_eq!(
-            TemplateError::execute(&outer).to_string(),
+            TemplateError::execute(&outer, HelmVersion::Helm4).to_string(),
             "execution error at (c/a.yaml:1:3): no way: never"
         );
     }
@@ -223,6 +228,6 @@ mod tests {
             "template: a:1:3: executing \"a\" at <b64>: error calling b64: ",
             GoError::new("broken"),
         );
-        assert_eq!(TemplateError::execute(&outer).to_string(), outer.to_string());
+        assert_eq!(TemplateError::execute(&outer, HelmVersion::Helm4).to_string(), outer.to_string());
     }
 }

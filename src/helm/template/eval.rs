@@ -170,7 +170,7 @@ impl Exec<'_> {
             Value::NoValue => Ok(Operand::of(Value::NoValue)),
             Value::Nil => Err(frame.error(&format!("nil pointer evaluating interface {{}}.{name}"))),
             Value::Map(map) => {
-                if map.map_type == MapType::Values
+                if map.map_type.is_values()
                     && let Some(signature) = values_method(name)
                 {
                     let args = self.arguments(frame, dot, name, &signature, args, last)?;
@@ -478,7 +478,7 @@ fn call_values_method(map: &Map, name: &str, args: &[Entry]) -> std::result::Res
         "AsMap" => Ok(Value::Map(map.as_type(MapType::Any))),
         "YAML" => crate::helm::functions::yaml::to_yaml(&Value::Map(map.clone())).map(Value::from),
         "Encode" => Ok(Value::Nil),
-        "Table" => table(path).map(|table| Value::Map(table.as_type(MapType::Values))),
+        "Table" => table(path).map(|table| Value::Map(table.as_type(map.map_type))),
         _ => {
             let (parent, key) =
                 path.rsplit_once('.').map_or((None, path), |(parent, key)| (Some(parent), key));

@@ -142,7 +142,11 @@ impl<'e> Exec<'e> {
             return Err(frame.error("exceeded maximum template depth (100000)"));
         }
         self.depth += 1;
+        let outer = self.trace.as_deref_mut().map(|trace| trace.enter(tree));
         let result = with_stack(|| self.walk_list(&mut frame, data, &tree.root));
+        if let (Some(trace), Some(outer)) = (self.trace.as_deref_mut(), outer) {
+            trace.leave(outer);
+        }
         self.depth -= 1;
         result.map(|_| ())
     }
@@ -192,7 +196,7 @@ impl<'e> Exec<'e> {
             Node::Text { start, end, .. } => {
                 let text = frame.tree.text(*start, *end);
                 if let Some(trace) = &mut self.trace {
-                    trace.text(frame.tree, *start, text, self.out.len());
+                    trace.text(*start, text, self.out.len());
                 }
                 self.out.push_str(text);
                 self.check_output()?;
@@ -211,7 +215,7 @@ impl<'e> Exec<'e> {
     fn action<'t>(&mut self, frame: &mut Frame<'t>, dot: &Operand, at: At, pipe: &'t Pipe) -> Result<()> {
         frame.at = at.id;
         if let Some(trace) = &mut self.trace {
-            trace.begin_action(frame.tree, at.pos);
+            trace.begin_action(at.pos);
         }
         // Variables that the action declares stay until the block ends; then nothing is printed.
         let result = self.pipeline(frame, dot, pipe)?;
@@ -246,7 +250,7 @@ impl<'e> Exec<'e> {
         frame.at = branch.at.id;
         let mark = frame.vars.len();
         if let Some(trace) = &mut self.trace {
-            trace.begin_action(frame.tree, branch.at.pos);
+            trace.begin_action(branch.at.pos);
         }
         let value = self.pipeline(frame, dot, &branch.pipe)?;
         let flow = if value.value.truth() {
@@ -287,7 +291,7 @@ impl<'e> Exec<'e> {
         frame.at = branch.at.id;
         let mark = frame.vars.len();
         if let Some(trace) = &mut self.trace {
-            trace.begin_action(frame.tree, branch.at.pos);
+            trace.begin_action(branch.at.pos);
         }
         let mut over = self.pipeline(frame, dot, &branch.pipe)?;
         if let Value::Object(object) = &over.value

@@ -36,7 +36,7 @@ pub use error::TemplateError;
 pub(crate) use error::{GoError, Result as GoResult, WARN_END, WARN_START};
 pub(crate) use eval::Args;
 pub(crate) use exec::{Exec, Operand, as_int};
-pub use trace::Span;
+pub use trace::{Span, Written};
 use trace::{TPL_NAME, Trace};
 
 use super::go::text::{has_raw, readable};
@@ -44,7 +44,7 @@ use super::limits::Limits;
 use super::value::{OriginId, Str, Value};
 
 /// Which Helm to follow where they differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HelmVersion {
     /// Helm 4.3.
     #[default]
@@ -91,8 +91,8 @@ impl Default for ExecEnv {
 pub struct Output {
     /// The text, `<no value>` taken out as Helm does.
     pub text: String,
-    /// Who wrote which part of the text, in its order; empty unless origins were asked for.
-    pub spans: Vec<Span>,
+    /// Who wrote which part of the text; empty unless origins were asked for.
+    pub written: Arc<Written>,
     /// Whether a function was called whose result differs from render to render, by any template of this renderer so far.
     pub nondeterministic: bool,
 }
@@ -112,7 +112,7 @@ impl TemplateSet {
     /// Parses a file's text and adds it and its definitions. What is added later replaces what was there under the
     /// same name, unless it is empty; so the order of the calls must be Helm's.
     pub fn add(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
-        let trees = parse(name, text)?;
+        let trees = parse(name, text, HelmVersion::default())?;
         self.add_parsed(&trees);
         Ok(())
     }
@@ -147,8 +147,8 @@ impl TemplateSet {
 }
 
 /// Parses a text: its own tree and those that it defines. They can be shared between threads.
-pub fn parse(name: &str, text: &str) -> Result<Vec<Arc<Tree>>, TemplateError> {
-    let trees = parser::parse(&name.into(), &text.into()).map_err(TemplateError::parse)?;
+pub fn parse(name: &str, text: &str, helm: HelmVersion) -> Result<Vec<Arc<Tree>>, TemplateError> {
+    let trees = parser::parse(&name.into(), &text.into(), helm).map_err(TemplateError::parse)?;
     Ok(trees.into_iter().map(Arc::new).collect())
 }
 
@@ -164,38 +164,33 @@ impl Renderer<'_> {
         exec.out.clear();
         exec.includes.clear();
         let result = exec.execute(name, &Operand::of(data));
-        let mut spans = exec.trace.as_deref_mut().map(Trace::finish).unwrap_or_default();
-        result.map_err(|error| TemplateError::execute(&error))?;
+        let mut written = exec.trace.as_deref_mut().map(Trace::finish).unwrap_or_default();
+        result.map_err(|error| TemplateError::execute(&error, exec.env.helm_version))?;
         let text = std::mem::take(&mut exec.out);
-        let mut text = remove_no_value(text, &mut spans);
+        let mut text = remove_no_value(text, &mut written);
         if has_raw(&text) {
             // What is no text is nobody's line, either.
-            spans.clear();
+            written.clear();
             text = readable(&text).into_owned();
         }
-        Ok(Output { text, spans, nondeterministic: exec.nondeterministic })
+        Ok(Output { text, written: Arc::new(written), nondeterministic: exec.nondeterministic })
     }
 }
 
 pub(crate) const NO_VALUE: &str = "<no value>";
 
-/// Takes `<no value>` out, and moves the spans.
-fn remove_no_value(text: String, spans: &mut Vec<Span>) -> String {
+/// Takes `<no value>` out, and moves what is noted of the text.
+fn remove_no_value(text: String, written: &mut Written) -> String {
     if !text.contains(NO_VALUE) {
         return text;
     }
-    if !spans.is_empty() {
+    if !written.is_empty() {
         let holes: Vec<usize> = text.match_indices(NO_VALUE).map(|(at, _)| at).collect();
-        let moved = |at: usize| {
+        written.map(|at| {
             let before = holes.partition_point(|hole| *hole < at);
             let inside = before.checked_sub(1).map_or(0, |last| NO_VALUE.len().min(at - holes[last]));
             at - before.saturating_sub(1) * NO_VALUE.len() - inside
-        };
-        for span in spans.iter_mut() {
-            span.start = moved(span.start);
-            span.end = moved(span.end);
-        }
-        spans.retain(|span| span.start < span.end);
+        });
     }
     text.replace(NO_VALUE, "")
 }
@@ -229,7 +224,7 @@ impl Exec<'_> {
             Rc::clone(trees)
         } else {
             self.spend(u64::try_from(text.len() / 64).unwrap_or(0))?;
-            let trees = parse(TPL_NAME, text).map_err(|error| {
+            let trees = parse(TPL_NAME, text, self.env.helm_version).map_err(|error| {
                 GoError::new(format!("cannot parse template {}: {}", quote(text), error.raw()))
             })?;
             let trees = Rc::new(trees);
@@ -237,8 +232,8 @@ impl Exec<'_> {
             trees
         };
         let outer = self.trace.as_deref_mut().map(Trace::begin_capture);
-        if let (Some(trace), Some(outer)) = (self.trace.as_deref_mut(), &outer) {
-            trace.enter_tpl(text, origin, outer);
+        if let (Some(trace), Some(outer), Some(tree)) = (self.trace.as_deref_mut(), &outer, trees.last()) {
+            trace.enter_tpl(text, tree, origin, outer);
         }
         let own_out = std::mem::take(&mut self.out);
         let result =

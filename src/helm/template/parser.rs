@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::ast::{Arg, ArgKind, At, Branch, Command, List, Node, Pipe, ROOT, Source, Symbol, Tree};
 use super::lexer::{Item, Kind, Lexer};
-use super::literal;
+use super::{HelmVersion, literal};
 use crate::helm::functions;
 use crate::helm::go::quote;
 use crate::helm::limits::{MAX_EXPRESSION_DEPTH, MAX_TEMPLATE_NESTING, with_stack};
 use crate::helm::value::Str;
 
 /// Parses a text: the trees of its definitions, and last its own.
-pub fn parse(name: &Arc<str>, text: &Arc<str>) -> Result<Vec<Tree>, String> {
+pub fn parse(name: &Arc<str>, text: &Arc<str>, helm: HelmVersion) -> Result<Vec<Tree>, String> {
     let source = Arc::new(Source::new(Arc::clone(name), Arc::clone(text)));
     if u32::try_from(text.len()).is_err() {
         return Err(format!("template: {name}:1: text is larger than 4 GiB"));
@@ -24,6 +24,7 @@ pub fn parse(name: &Arc<str>, text: &Arc<str>) -> Result<Vec<Tree>, String> {
         trees: Vec::new(),
         index: HashMap::new(),
         nesting: 0,
+        helm,
     };
     let root = parser.top_level()?;
     parser.add(Arc::clone(name), root)?;
@@ -89,6 +90,8 @@ struct Parser<'s> {
     trees: Vec<Tree>,
     index: HashMap<Arc<str>, usize>,
     nesting: usize,
+    /// Whose functions there are.
+    helm: HelmVersion,
 }
 
 impl<'s> Parser<'s> {
@@ -515,7 +518,7 @@ impl<'s> Parser<'s> {
     fn term(&mut self) -> Result<Option<Arg>> {
         let item = self.next_non_space();
         let kind = match item.kind {
-            Kind::Identifier => match functions::find(&item.text) {
+            Kind::Identifier => match functions::find(&item.text, self.helm) {
                 Some(function) => ArgKind::Function(function),
                 None => return self.error(format_args!("function {} not defined", quote::quote(&item.text))),
             },

@@ -483,7 +483,7 @@ fn each_line_of_the_output_knows_its_template_and_its_values() {
     let output = set.execute("t", root.into(), &env).unwrap();
     let about = |needle: &str| {
         let at = output.text.find(needle).unwrap_or_else(|| panic!("{needle} in {}", output.text));
-        let span = output.spans.iter().find(|span| span.start <= at && at < span.end).unwrap();
+        let span = output.written.spans(at, at + 1).pop().unwrap();
         (span.template.to_string(), span.line, span.values.iter().map(|id| id.0).collect::<Vec<_>>())
     };
     assert_eq!(about("kind"), ("t".to_owned(), 1, vec![]));
@@ -493,7 +493,7 @@ fn each_line_of_the_output_knows_its_template_and_its_values() {
     assert_eq!(about("limits:"), ("t".to_owned(), 5, vec![20]));
     assert_eq!(about("a: web"), ("t".to_owned(), 6, vec![30]));
     let plain = set.execute("_l", Value::Nil, &ExecEnv::default()).unwrap();
-    assert!(plain.spans.is_empty());
+    assert!(plain.written.is_empty());
 }
 
 #[test]

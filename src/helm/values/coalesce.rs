@@ -6,7 +6,12 @@ use std::collections::BTreeSet;
 
 use super::deep_copy;
 use crate::helm::dependencies::Release;
+use crate::helm::go::printf;
+use crate::helm::go::quote::quote;
+use crate::helm::limits::Limits;
+use crate::helm::template::HelmVersion;
 use crate::helm::value::{List, Map, MapType, Str, Value};
+use crate::helm::warnings::Warnings;
 
 /// The key of the values that all charts see.
 const GLOBAL: &str = "global";
@@ -27,7 +32,7 @@ pub(in crate::helm) fn coalesce(
     chart: &Release<'_>,
     values: &Map,
     nulls: Nulls,
-    warnings: &mut Vec<String>,
+    warnings: &mut Warnings,
 ) -> Result<Map, String> {
     let values = deep_copy(values).as_type(MapType::Any);
     Coalescing { nulls, warnings }.chart(chart, &values, "")?;
@@ -35,18 +40,24 @@ pub(in crate::helm) fn coalesce(
 }
 
 /// `source` under `target`, in place; nulls stay.
-pub(in crate::helm) fn merge_tables(target: &Map, source: &Map, warnings: &mut Vec<String>) {
+pub(in crate::helm) fn merge_tables(target: &Map, source: &Map, warnings: &mut Warnings) {
     Coalescing { nulls: Nulls::Keep, warnings }.tables(target, source, "", Nulls::Keep);
 }
 
 struct Coalescing<'w> {
     nulls: Nulls,
-    warnings: &'w mut Vec<String>,
+    warnings: &'w mut Warnings,
 }
 
 impl Coalescing<'_> {
-    fn warn(&mut self, text: String) {
-        self.warnings.push(text);
+    /// A line of Helm's log; `line` is where in Helm 3's `coalesce.go`.
+    fn warn(&mut self, line: u32, text: &str) {
+        self.warnings.print(&format!("coalesce.go:{line}"), text);
+    }
+
+    /// Helm 4 leaves a chart's own nulls out; in Helm 3 they are values.
+    fn drops_nulls(&self) -> bool {
+        self.nulls == Nulls::Delete && self.warnings.helm() == HelmVersion::Helm4
     }
 
     fn chart(&mut self, chart: &Release<'_>, target: &Map, prefix: &str) -> Result<(), String> {
@@ -75,7 +86,7 @@ impl Coalescing<'_> {
         for (key, entry) in deep_copy(&chart.values).snapshot() {
             match target.get(&key) {
                 None => {
-                    if self.nulls == Nulls::Delete {
+                    if self.drops_nulls() {
                         match &entry.value {
                             Value::Nil | Value::NoValue => continue,
                             Value::Map(map) => drop_nulls(map),
@@ -93,13 +104,13 @@ impl Coalescing<'_> {
                     Value::Map(under) => {
                         let of_subchart = chart.dependencies.iter().any(|subchart| subchart.name == key);
                         let nulls = if of_subchart { Nulls::Keep } else { self.nulls };
-                        if nulls == Nulls::Delete {
+                        if self.drops_nulls() && nulls == Nulls::Delete {
                             drop_nulls(&under);
                         }
                         self.tables(&over, &under, &join(prefix, &key), nulls);
                     }
                     Value::Nil | Value::NoValue => {}
-                    _ => self.warn(format!("skipped value for {prefix}.{key}: Not a table.")),
+                    _ => self.warn(237, &format!("warning: skipped value for {prefix}.{key}: Not a table.")),
                 },
                 Some(_) => {}
             }
@@ -112,13 +123,16 @@ impl Coalescing<'_> {
             None => Map::new(),
             Some(Value::Map(map)) => map,
             Some(_) => {
-                return self.warn("skipping globals because destination global is not a table.".to_owned());
+                return self
+                    .warn(138, "warning: skipping globals because destination global is not a table.");
             }
         };
         let from = match source.get(GLOBAL) {
             None => Map::new(),
             Some(Value::Map(map)) => map,
-            Some(_) => return self.warn("skipping globals because source global is not a table.".to_owned()),
+            Some(_) => {
+                return self.warn(145, "warning: skipping globals because source global is not a table.");
+            }
         };
         for (key, entry) in from.snapshot() {
             match (&entry.value, over.get(&key)) {
@@ -132,15 +146,17 @@ impl Coalescing<'_> {
                             self.tables(&copy, &present, &join(prefix, &key), Nulls::Keep);
                         }
                         Some(_) => {
-                            self.warn(format!(
-                                "Conflict: cannot merge map onto non-map for \"{key}\". Skipping."
-                            ));
+                            let key = quote(&key);
+                            self.warn(
+                                161,
+                                &format!("Conflict: cannot merge map onto non-map for {key}. Skipping."),
+                            );
                             continue;
                         }
                     }
                     over.insert_at(key, copy, entry.origin);
                 }
-                (_, Some(Value::Map(_))) => self.warn(format!("key {key} is table. Skipping")),
+                (_, Some(Value::Map(_))) => self.warn(175, &format!("key {key} is table. Skipping")),
                 _ => over.insert_at(key, entry.value, entry.origin),
             }
         }
@@ -173,20 +189,29 @@ impl Coalescing<'_> {
                         self.tables(&over, under, &join(prefix, &key), nulls);
                     }
                     (Value::Map(_), _) => {
-                        self.warn(format!(
-                            "cannot overwrite table with non table for {}",
-                            join(prefix, &key)
-                        ));
+                        let (name, value) = (join(prefix, &key), shown(&entry.value));
+                        self.warn(
+                            316,
+                            &format!("warning: cannot overwrite table with non table for {name} ({value})"),
+                        );
                     }
-                    (value, Value::Map(_)) if !value.is_nil() => self.warn(format!(
-                        "destination for {} is a table. Ignoring non-table value",
-                        join(prefix, &key)
-                    )),
+                    (value, Value::Map(_)) if !value.is_nil() => {
+                        let (name, value) = (join(prefix, &key), shown(value));
+                        let text = format!(
+                            "warning: destination for {name} is a table. Ignoring non-table value ({value})"
+                        );
+                        self.warn(319, &text);
+                    }
                     _ => {}
                 },
             }
         }
     }
+}
+
+/// Go's `%v`.
+fn shown(value: &Value) -> String {
+    printf::show(value, &Limits::default()).unwrap_or_default()
 }
 
 fn join(prefix: &str, name: &str) -> String {
@@ -226,18 +251,18 @@ fn shown_list(list: &List) -> String {
     format!("[{}]", shown.join(" "))
 }
 
-/// The table under a path of keys; `None` where there is none.
-pub(in crate::helm) fn table(values: &Map, path: &str) -> Option<Map> {
+/// The table under a path of keys; the error is the key that is no table.
+pub(in crate::helm) fn table(values: &Map, path: &str) -> Result<Map, String> {
     path.split('.').try_fold(values.clone(), |table, key| match table.get(key) {
-        Some(Value::Map(inner)) => Some(inner),
-        _ => None,
+        Some(Value::Map(inner)) => Ok(inner),
+        _ => Err(key.to_owned()),
     })
 }
 
 /// The value under a path of keys, unless it is a table.
 pub(in crate::helm) fn path_value(values: &Map, path: &str) -> Option<Value> {
     let (parent, key) = match path.rsplit_once('.') {
-        Some((parent, key)) => (table(values, parent)?, key),
+        Some((parent, key)) => (table(values, parent).ok()?, key),
         None => (values.clone(), path),
     };
     parent.get(key).filter(|value| !matches!(value, Value::Map(_)))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::decode::conversion;
 use super::origin::OriginTable;
+use super::template::HelmVersion;
 use super::value::{Entry, List, Map, OriginId, Value};
 use super::yaml::{Content, Node, YamlLimits, parse};
 
@@ -61,8 +62,17 @@ pub enum ValuesError {
 impl ValuesLayer {
     /// A values file.
     pub fn from_yaml(name: impl Into<Arc<str>>, text: &str) -> Result<Self, ValuesError> {
+        Self::from_yaml_as(name, text, HelmVersion::default())
+    }
+
+    /// A values file as this Helm reads it: Helm 3 reads the first document only.
+    pub fn from_yaml_as(
+        name: impl Into<Arc<str>>,
+        text: &str,
+        helm: HelmVersion,
+    ) -> Result<Self, ValuesError> {
         let name = name.into();
-        match read_documents(text) {
+        match read_documents(text, helm) {
             Ok(documents) => Ok(Self { name, content: LayerContent::Yaml(documents) }),
             Err(reason) => Err(ValuesError::File { name, reason }),
         }
@@ -93,15 +103,19 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    pub(super) fn of(&mut self, file: &Arc<str>, line: u32) -> OriginId {
-        if self.kept { self.table.intern(file, line) } else { OriginId::default() }
+    /// The lines of a file, numbered.
+    fn of(&mut self, file: &Arc<str>, last_line: u32) -> Numbers {
+        Numbers(self.kept.then(|| self.table.add(file, last_line)))
     }
 
     /// Documents as one map.
     pub(super) fn values(&mut self, file: &Arc<str>, documents: &[ValuesDocument]) -> Map {
         let mut values = Map::new();
+        let last_line =
+            if self.kept { documents.iter().map(ValuesDocument::last_line).max().unwrap_or(0) } else { 0 };
+        let numbers = self.of(file, last_line);
         for document in documents {
-            let mut origin = |mark: super::yaml::Mark| self.of(file, mark.line + document.lines_before);
+            let mut origin = |mark: super::yaml::Mark| numbers.line(mark.line + document.lines_before);
             if let Value::Map(map) = document.node.to_value(&mut origin) {
                 values = if values.is_empty() { map } else { merge_maps(&values, &map) };
             }
@@ -110,8 +124,58 @@ impl Origins {
     }
 }
 
+/// The numbers of a file's lines, if origins are kept.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers(Option<u32>);
+
+impl Numbers {
+    fn line(self, line: u32) -> OriginId {
+        OriginId(self.0.map_or(0, |start| start.saturating_add(line)))
+    }
+}
+
+impl ValuesDocument {
+    /// The last line of the file on which something is set.
+    fn last_line(&self) -> u32 {
+        let mut last = 0;
+        let mut pending = vec![&self.node];
+        while let Some(node) = pending.pop() {
+            last = last.max(node.mark.line);
+            match &node.content {
+                Content::Map(entries) => entries.iter().for_each(|(key, value)| {
+                    last = last.max(key.mark.line);
+                    pending.push(value);
+                }),
+                Content::Seq(items) => pending.extend(items),
+                _ => {}
+            }
+        }
+        last + self.lines_before
+    }
+}
+
+/// Reads a document of a values file; `None` where it is null. The error's text is sigs.k8s.io/yaml's.
+fn read_document(text: &str, lines_before: u32) -> Result<Option<ValuesDocument>, String> {
+    let node = parse(text, &YamlLimits::default()).map_err(|error| conversion(&error))?;
+    let found = match node.content {
+        Content::Map(_) => return Ok(Some(ValuesDocument { node, lines_before })),
+        Content::Null => return Ok(None),
+        Content::Bool(_) => "bool",
+        Content::Int(_) | Content::Uint(_) | Content::Float(_) => "number",
+        Content::Str(_) => "string",
+        Content::Seq(_) => "array",
+    };
+    Err(format!(
+        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type \
+         map[string]interface {{}}"
+    ))
+}
+
 /// Reads a values file. The error's text is Helm's.
-pub(super) fn read_documents(text: &str) -> Result<Vec<ValuesDocument>, String> {
+pub(super) fn read_documents(text: &str, helm: HelmVersion) -> Result<Vec<ValuesDocument>, String> {
+    if helm == HelmVersion::Helm3 {
+        return Ok(read_document(text, 0)?.into_iter().collect());
+    }
     // Helm ends the last line where the file does not; a block of text at the end has that end of line then.
     let ended = if text.is_empty() || text.ends_with('\n') {
         Cow::Borrowed(text)
@@ -124,23 +188,10 @@ pub(super) fn read_documents(text: &str) -> Result<Vec<ValuesDocument>, String> 
     let mut first_line = 0;
     let mut at = 0;
     let mut push = |text: &str, lines_before: u32| -> Result<(), String> {
-        let wrap = |reason: String| format!("cannot unmarshal yaml document: {reason}");
-        let node = parse(text, &YamlLimits::default()).map_err(|error| wrap(conversion(&error)))?;
-        let found = match node.content {
-            Content::Map(_) => {
-                documents.push(ValuesDocument { node, lines_before });
-                return Ok(());
-            }
-            Content::Null => return Ok(()),
-            Content::Bool(_) => "bool",
-            Content::Int(_) | Content::Uint(_) | Content::Float(_) => "number",
-            Content::Str(_) => "string",
-            Content::Seq(_) => "array",
-        };
-        Err(wrap(format!(
-            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type \
-             map[string]interface {{}}"
-        )))
+        let document = read_document(text, lines_before)
+            .map_err(|reason| format!("cannot unmarshal yaml document: {reason}"))?;
+        documents.extend(document);
+        Ok(())
     };
     for (number, line) in (0..).zip(text.split_inclusive('\n')) {
         if let Some(rest) = line.strip_prefix("---") {
@@ -164,7 +215,11 @@ pub(super) fn read_documents(text: &str) -> Result<Vec<ValuesDocument>, String> 
 }
 
 /// The values that a user gave: layers in order, later over earlier. Nulls stay.
-pub(super) fn merge_layers(layers: &[ValuesLayer], origins: &mut Origins) -> Result<Map, SetError> {
+pub(super) fn merge_layers(
+    layers: &[ValuesLayer],
+    origins: &mut Origins,
+    helm: HelmVersion,
+) -> Result<Map, SetError> {
     let mut base = Map::new();
     for layer in layers {
         match &layer.content {
@@ -172,13 +227,14 @@ pub(super) fn merge_layers(layers: &[ValuesLayer], origins: &mut Origins) -> Res
                 base = merge_maps(&base, &origins.values(&layer.name, documents));
             }
             LayerContent::Json(json) => {
-                if let Value::Map(map) = strvals::from_json(json, origins.of(&layer.name, 1)) {
+                if let Value::Map(map) = strvals::from_json(json, origins.of(&layer.name, 1).line(1)) {
                     base = merge_maps(&base, &map);
                 }
             }
             LayerContent::Set(flags) => {
+                let numbers = origins.of(&layer.name, u32::try_from(flags.len()).unwrap_or(u32::MAX));
                 for (line, flag) in (1..).zip(flags) {
-                    base = flag.apply(base, origins.of(&layer.name, line))?;
+                    base = flag.apply(base, numbers.line(line), helm)?;
                 }
             }
         }
@@ -187,8 +243,8 @@ pub(super) fn merge_layers(layers: &[ValuesLayer], origins: &mut Origins) -> Res
 }
 
 /// Whether a user's values can be read; the same error as rendering would give.
-pub fn check_layers(layers: &[ValuesLayer]) -> Result<(), SetError> {
-    merge_layers(layers, &mut Origins::default()).map(|_| ())
+pub fn check_layers(layers: &[ValuesLayer], helm: HelmVersion) -> Result<(), SetError> {
+    merge_layers(layers, &mut Origins::default(), helm).map(|_| ())
 }
 
 /// `b` over `a`, maps merged, everything else replaced. Neither is changed.
@@ -235,7 +291,7 @@ pub(super) mod tests {
 
     /// A values file's text as a map.
     pub(in crate::helm) fn values(text: &str) -> Map {
-        Origins::default().values(&"values.yaml".into(), &read_documents(text).unwrap())
+        Origins::default().values(&"values.yaml".into(), &read_documents(text, HelmVersion::Helm4).unwrap())
     }
 
     /// A map's text, to compare.
@@ -244,7 +300,7 @@ pub(super) mod tests {
     }
 
     fn merged(layers: &[ValuesLayer]) -> String {
-        yaml(&merge_layers(layers, &mut Origins::default()).unwrap())
+        yaml(&merge_layers(layers, &mut Origins::default(), HelmVersion::Helm4).unwrap())
     }
 
     #[test]
@@ -280,10 +336,10 @@ pub(super) mod tests {
     #[test]
     fn values_know_the_line_that_set_them_across_documents() {
         let mut origins = Origins { kept: true, ..Origins::default() };
-        let documents = read_documents("a: 1\n---\n# two\nb:\n  c: 2\n").unwrap();
+        let documents = read_documents("a: 1\n---\n# two\nb:\n  c: 2\n", HelmVersion::Helm4).unwrap();
         let map = origins.values(&"v.yaml".into(), &documents);
         let Some(Value::Map(inner)) = map.get("b") else { panic!("b is a map") };
-        let line = |entry: Entry| origins.table.get(entry.origin).map(ToString::to_string).unwrap();
+        let line = |entry: Entry| origins.table.get(entry.origin).map(|line| line.to_string()).unwrap();
         assert_eq!(line(map.entry("a").unwrap()), "v.yaml:1");
         assert_eq!(line(inner.entry("c").unwrap()), "v.yaml:5");
     }

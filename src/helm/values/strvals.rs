@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::merge_maps;
 use crate::helm::go::quote::{quote, quote_char};
+use crate::helm::template::HelmVersion;
 use crate::helm::value::{Entry, List, ListType, Map, OriginId, Value};
 
 /// The highest index that a list may be given.
@@ -78,9 +79,9 @@ impl SetFlag {
     }
 
     /// The values with what the flag says set in them.
-    pub(super) fn apply(&self, base: Map, origin: OriginId) -> Result<Map, SetError> {
+    pub(super) fn apply(&self, base: Map, origin: OriginId, helm: HelmVersion) -> Result<Map, SetError> {
         if let Self::Json(text) = self {
-            return apply_json(text, base, origin);
+            return apply_json(text, base, origin, helm);
         }
         let (text, reader): (&str, Reader<'_>) = match self {
             Self::Typed(text) | Self::Json(text) => (text, Box::new(|text| Ok(typed(text)))),
@@ -96,9 +97,10 @@ impl SetFlag {
     }
 }
 
-fn apply_json(text: &str, base: Map, origin: OriginId) -> Result<Map, SetError> {
+fn apply_json(text: &str, base: Map, origin: OriginId, helm: HelmVersion) -> Result<Map, SetError> {
     let trimmed = text.trim();
-    if trimmed.starts_with('{') {
+    // Helm 3 does not take whole objects.
+    if trimmed.starts_with('{') && helm == HelmVersion::Helm4 {
         let object =
             serde_json::from_str(trimmed).map_err(|_| SetError::JsonObject { text: text.to_owned() })?;
         return Ok(match from_json(&object, origin) {
@@ -429,7 +431,9 @@ mod tests {
     use super::*;
 
     fn set(flag: &SetFlag) -> Result<String, String> {
-        flag.apply(Map::new(), OriginId::default()).map(|map| yaml(&map)).map_err(|error| error.to_string())
+        flag.apply(Map::new(), OriginId::default(), HelmVersion::Helm4)
+            .map(|map| yaml(&map))
+            .map_err(|error| error.to_string())
     }
 
     fn typed_flag(text: &str) -> Result<String, String> {
@@ -512,7 +516,7 @@ mod tests {
     fn flags_change_what_earlier_layers_set() {
         let base = values("a: {b: 1, c: 2}\nlist: [x, y]");
         let flag = SetFlag::Typed("a.b=null,list[1]=z".into());
-        let map = flag.apply(base, OriginId::default()).unwrap();
+        let map = flag.apply(base, OriginId::default(), HelmVersion::Helm4).unwrap();
         assert_eq!(yaml(&map), "a:\n  b: null\n  c: 2\nlist:\n- x\n- z\n");
     }
 }

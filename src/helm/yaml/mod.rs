@@ -21,4 +21,4 @@ pub use error::YamlError;
 pub use node::{Content, Key, Mark, Node};
 pub use number::format_float;
 pub use read::{DoubleKey, YamlLimits, parse, parse_documents, parse_strictly};
-pub use write::{json_to_yaml, to_yaml, to_yaml_pretty};
+pub use write::{Marked, json_to_yaml, to_yaml, to_yaml_marked, to_yaml_pretty, to_yaml_pretty_marked};

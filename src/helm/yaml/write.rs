@@ -10,7 +10,7 @@ use super::emit::{Dialect, Emitter, natural_sort};
 use super::number::{format_float, parse_int, parse_uint};
 use super::{Mark, YamlError};
 use crate::helm::go::text::{has_raw, readable};
-use crate::helm::value::{List, ListType, Map, Value};
+use crate::helm::value::{Entry, List, ListType, Map, OriginId, Value};
 
 /// Collections inside each other that are written; a map that holds itself ends here.
 const DEPTH: usize = 1000;
@@ -23,6 +23,23 @@ pub fn to_yaml(value: &Value) -> Result<String, YamlError> {
     let mut emitter = Emitter::new(Dialect::V2);
     write_value(&mut emitter, value, DEPTH)?;
     Ok(emitter.finish())
+}
+
+/// A text, and from which offsets on it has which origin.
+pub type Marked = (String, Vec<(usize, OriginId)>);
+
+/// The same with the origin of each line; what has none has `origin`.
+pub fn to_yaml_marked(value: &Value, origin: OriginId) -> Result<Marked, YamlError> {
+    let mut emitter = Emitter::new(Dialect::V2).with_marks(origin);
+    write_value(&mut emitter, value, DEPTH)?;
+    Ok(emitter.finish_with_marks())
+}
+
+/// [`to_yaml_pretty`] with the origin of each line; what has none has `origin`.
+pub fn to_yaml_pretty_marked(value: &Value, origin: OriginId) -> Result<Marked, YamlError> {
+    let mut emitter = Emitter::new(Dialect::V3).with_marks(origin);
+    write_pretty(&mut emitter, value, DEPTH)?;
+    Ok(emitter.finish_with_marks())
 }
 
 /// The bytes of yaml.v3's encoder with an indent of 2, the final newline included: `toYamlPretty` before it trims.
@@ -57,15 +74,18 @@ fn write_value(emitter: &mut Emitter, value: &Value, depth: usize) -> Result<(),
             emitter.text(&base64::engine::general_purpose::STANDARD.encode(bytes));
         }
         Value::List(list) => {
-            return emitter
-                .sequence(list.items.iter(), |emitter, item| write_value(emitter, &item.value, depth));
+            return emitter.sequence(list.items.iter(), |emitter, item| {
+                emitter.entry(item.origin, |emitter| write_value(emitter, &item.value, depth))
+            });
         }
         Value::Map(map) => {
             return with_entries(map, Dialect::V2, |entries| {
                 for (key, _) in entries {
                     check_key(key)?;
                 }
-                emitter.mapping(entries.iter().copied(), |emitter, value| write_value(emitter, value, depth))
+                emitter.mapping(entries.iter().copied(), |emitter, entry| {
+                    emitter.entry(entry.origin, |emitter| write_value(emitter, &entry.value, depth))
+                })
             });
         }
         Value::Object(object) => return write_value(emitter, &object.json(), depth),
@@ -87,12 +107,15 @@ fn write_pretty(emitter: &mut Emitter, value: &Value, depth: usize) -> Result<()
         Value::Float(value) => emitter.word(&format_float(*value)),
         Value::Str(text) => emitter.text(text),
         Value::List(list) => {
-            return emitter
-                .sequence(list.items.iter(), |emitter, item| write_pretty(emitter, &item.value, depth));
+            return emitter.sequence(list.items.iter(), |emitter, item| {
+                emitter.entry(item.origin, |emitter| write_pretty(emitter, &item.value, depth))
+            });
         }
         Value::Map(map) => {
             return with_entries(map, Dialect::V3, |entries| {
-                emitter.mapping(entries.iter().copied(), |emitter, value| write_pretty(emitter, value, depth))
+                emitter.mapping(entries.iter().copied(), |emitter, entry| {
+                    emitter.entry(entry.origin, |emitter| write_pretty(emitter, &entry.value, depth))
+                })
             });
         }
         Value::Object(object) => return write_pretty(emitter, &object.json(), depth),
@@ -125,9 +148,9 @@ fn write_json(emitter: &mut Emitter, value: &Json) -> Result<(), Infallible> {
     Ok(())
 }
 
-fn with_entries<T>(map: &Map, dialect: Dialect, write: impl FnOnce(&[(&str, &Value)]) -> T) -> T {
+fn with_entries<T>(map: &Map, dialect: Dialect, write: impl FnOnce(&[(&str, &Entry)]) -> T) -> T {
     let entries = map.entries.borrow();
-    let mut sorted: Vec<(&str, &Value)> = entries.iter().map(|(key, entry)| (&**key, &entry.value)).collect();
+    let mut sorted: Vec<(&str, &Entry)> = entries.iter().map(|(key, entry)| (&**key, entry)).collect();
     natural_sort(&mut sorted, dialect);
     write(&sorted)
 }
@@ -230,7 +253,6 @@ fn check_key(key: &str) -> Result<(), YamlError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::helm::value::OriginId;
     use crate::helm::yaml::{YamlLimits, parse};
 
     fn value(text: &str) -> Value {
@@ -244,6 +266,25 @@ mod tests {
         assert_eq!(to_yaml(&value).unwrap(), expected);
         let pretty = "a: |\n  x\n  y\nb:\n  - 1e+06\n  - true\n  - \"yes\"\n  - c: null\ne: {}\nf: []\n";
         assert_eq!(to_yaml_pretty(&value).unwrap(), pretty);
+    }
+
+    #[test]
+    fn each_line_knows_where_its_value_was_set() {
+        let read =
+            parse("a: {list: [2, {c: 3}], x: 1}\nb: |\n  two\n  lines\n", &YamlLimits::default()).unwrap();
+        let mut next = 0;
+        let value = read.to_value(&mut |_| {
+            next += 1;
+            OriginId(next)
+        });
+        let (text, marks) = to_yaml_marked(&value, OriginId(99)).unwrap();
+        assert_eq!(text, to_yaml(&value).unwrap());
+        let starts: Vec<&str> =
+            marks.iter().map(|(start, _)| text[*start..].lines().next().unwrap()).collect();
+        assert_eq!(starts, ["a:", "  list:", "  - 2", "  - c: 3", "  x: 1", "b: |"]);
+        let origins: std::collections::BTreeSet<u32> = marks.iter().map(|(_, origin)| origin.0).collect();
+        assert_eq!(origins.len(), marks.len());
+        assert!(!origins.contains(&99));
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Generator {
             let count = 1 + self.random.below(3);
             let set = (0..count).map(|_| self.flag()).collect();
             let template = Tree::from("{{ toYaml .Values }}");
-            return Case { template, helpers: Tree::default(), values: self.values(), set };
+            return Case { template, helpers: Tree::default(), values: self.values(), set, helm3: false };
         }
         self.defining = true;
         let helpers = node!["{{ define \"helper\" }}", self.block(2), "{{ end }}", self.definition()];
@@ -46,7 +46,7 @@ impl Generator {
         self.defining = false;
         let template = self.block(4);
         let values = self.values();
-        Case { template, helpers, values, set: Vec::new() }
+        Case { template, helpers, values, set: Vec::new(), helm3: false }
     }
 
     fn definition(&mut self) -> Tree {

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! What differs is shrunk and printed in the form of a `.cases` file. Cases that Helm itself answers in several ways
-//! (its maps have no order) are counted apart.
+//! (its maps have no order) are counted apart. Every fourth case is asked of Helm 3.
 
 #![allow(
     clippy::expect_used,
@@ -36,6 +36,8 @@ pub struct Case {
     helpers: Tree,
     values: Tree,
     set: Vec<Tree>,
+    /// Whether Helm 3 is asked instead of Helm 4.
+    helm3: bool,
 }
 
 impl Case {
@@ -46,6 +48,7 @@ impl Case {
             "helpers": self.helpers.text(),
             "values": self.values.text(),
             "set": set,
+            "helm3": self.helm3,
         })
     }
 
@@ -65,7 +68,7 @@ impl Case {
     }
 
     fn show(&self, helm: &Answer, ours: &Answer) -> String {
-        let mut out = String::from("=== a find\n");
+        let mut out = format!("=== a find{}\n", if self.helm3 { " with helm 3" } else { "" });
         for flag in &self.set {
             out += &format!("--set {}\n", flag.text());
         }
@@ -174,7 +177,8 @@ fn main() {
     let (mut differ, mut shown) = (0_u64, BTreeSet::new());
     let mut errors = 0_u64;
     for number in 0..count {
-        let case = Generator::new(seed.wrapping_mul(1 << 32).wrapping_add(number)).case();
+        let mut case = Generator::new(seed.wrapping_mul(1 << 32).wrapping_add(number)).case();
+        case.helm3 = number % 4 == 3;
         if number % 1000 == 0 {
             eprintln!("{number} cases, {differ} differ");
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mooring::helm::HelmVersion;
 use mooring::helm::limits::Limits;
-use mooring::helm::template::HelmVersion;
 use mooring::helm::{
     Capabilities, Chart, LayerContent, Release, RenderRequest, SetFlag, ValuesLayer, check_layers, render,
 };
@@ -71,8 +71,9 @@ fn notes(case: &Case) -> Result<String, String> {
         Release { name: "demo".to_owned(), namespace: "default".to_owned(), revision: 1, is_upgrade: false };
     let flags = case.set.iter().map(|flag| SetFlag::Typed(flag.text())).collect();
     let layers = [ValuesLayer { name: "--set".into(), content: LayerContent::Set(flags) }];
-    check_layers(&layers).map_err(|error| error.to_string())?;
-    let chart = Chart::load(&files, "case").map_err(|error| error.to_string())?;
+    let helm = if case.helm3 { HelmVersion::Helm3 } else { HelmVersion::Helm4 };
+    check_layers(&layers, helm).map_err(|error| error.to_string())?;
+    let chart = Chart::load_as(&files, "case", helm).map_err(|error| error.to_string())?;
     let request = RenderRequest {
         chart: &chart,
         layers: &layers,
@@ -81,7 +82,6 @@ fn notes(case: &Case) -> Result<String, String> {
         seed: [7; 32],
         now: jiff::Timestamp::now(),
         limits: Limits::default(),
-        helm_version: HelmVersion::Helm4,
         origins: false,
         skip_schema: false,
     };

@@ -21,7 +21,15 @@ type entry struct {
 }
 
 // outcomes are the entries that the recorder writes; all others are input.
-var outcomes = []string{"stdout", "stderr", "exit code"}
+var outcomes = []string{
+	"stdout", "stderr", "exit code", "helm 3 stdout", "helm 3 stderr", "helm 3 exit code",
+}
+
+// runOutcome is what a run of `helm template` printed and how it ended.
+type runOutcome struct {
+	stdout, stderr string
+	exitCode       int
+}
 
 var archiveMarker = regexp.MustCompile(`^-- (\S.*\S) --$`)
 
@@ -71,12 +79,23 @@ func (a *archive) arguments() []string {
 	return []string{"demo", "chart"}
 }
 
-func (a *archive) setOutcome(stdout, stderr, exitCode string) {
+// setOutcome replaces whatever outcomes the case had. Helm 3's is written only where it is another.
+func (a *archive) setOutcome(outcome, outcome3 runOutcome) {
 	a.entries = slices.DeleteFunc(a.entries, func(one entry) bool { return slices.Contains(outcomes, one.name) })
-	for index, text := range []string{stdout, stderr, exitCode} {
+	add := func(name, text string) {
 		if text != "" {
-			a.entries = append(a.entries, entry{outcomes[index], text})
+			a.entries = append(a.entries, entry{name, text})
 		}
+	}
+	add("stdout", outcome.stdout)
+	add("stderr", outcome.stderr)
+	if outcome.exitCode != 0 {
+		add("exit code", fmt.Sprintln(outcome.exitCode))
+	}
+	if outcome3 != outcome {
+		add("helm 3 stdout", outcome3.stdout)
+		add("helm 3 stderr", outcome3.stderr)
+		add("helm 3 exit code", fmt.Sprintln(outcome3.exitCode))
 	}
 }
 

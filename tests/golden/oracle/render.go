@@ -33,21 +33,37 @@ func recordTemplate(c *templateCase) error {
 			files = append(files, &bundle.BufferedFile{Name: part.file, Data: []byte(text)})
 		}
 	}
+	outcome, err := outcomeOf(c, render, files)
+	if err != nil {
+		return err
+	}
+	outcome3, err := outcomeOf(c, render3, files)
+	if err != nil {
+		return fmt.Errorf("helm 3: %w", err)
+	}
+	c.setOutcome(outcome, outcome3)
+	return nil
+}
+
+// outcomeOf renders with one Helm; what has the shape that the case asks for gives nothing to write down.
+func outcomeOf(
+	c *templateCase, render func([]*bundle.BufferedFile, map[string]any) (string, error), files []*bundle.BufferedFile,
+) (section, error) {
 	notes, err := render(files, map[string]any{})
 	shape, shaped := c.get("shape")
 	switch {
 	case err != nil && shaped:
-		return err
+		return section{}, err
 	case err != nil:
-		c.setOutcome("error", err.Error())
+		return section{"error", err.Error()}, nil
 	case shaped:
 		if matched, err := regexp.MatchString("^(?:"+shape+")$", notes); err != nil || !matched {
-			return fmt.Errorf("%q has not the shape %q (%w)", notes, shape, err)
+			return section{}, fmt.Errorf("%q has not the shape %q (%w)", notes, shape, err)
 		}
+		return section{}, nil
 	default:
-		c.setOutcome("expected", notes)
+		return section{"expected", notes}, nil
 	}
-	return nil
 }
 
 // render does what `helm template demo case` does, and returns the notes, which that command leaves out.
@@ -72,18 +88,60 @@ func render(files []*bundle.BufferedFile, values map[string]any) (string, error)
 	return v1.Info.Notes, nil
 }
 
-// recordArchive runs `helm template` on the case's files, in a folder and a process of its own.
+// recordArchive runs `helm template` of both Helms on the case's files, each in a folder and a process of its own.
 func recordArchive(a *archive) error {
-	folder, err := os.MkdirTemp("", "oracle-")
+	oracle, err := os.Executable()
 	if err != nil {
 		return err
 	}
+	helm3, err := helm3Program()
+	if err != nil {
+		return err
+	}
+	outcome, err := outcomeOfRun(a, oracle, "helm")
+	if err != nil {
+		return err
+	}
+	outcome3, err := outcomeOfRun(a, helm3)
+	if err != nil {
+		return fmt.Errorf("helm 3: %w", err)
+	}
+	if slices.Contains(a.arguments(), "--debug") {
+		// Its log has times and stacks.
+		outcome3.stderr = lastError(outcome3.stderr)
+	}
+	a.setOutcome(outcome, outcome3)
+	return nil
+}
+
+func lastError(stderr string) string {
+	for line := range strings.Lines(stderr) {
+		if strings.HasPrefix(line, "Error: ") {
+			return line
+		}
+	}
+	return ""
+}
+
+func outcomeOfRun(a *archive, program ...string) (runOutcome, error) {
+	folder, err := os.MkdirTemp("", "oracle-")
+	if err != nil {
+		return runOutcome{}, err
+	}
 	defer os.RemoveAll(folder)
+	work := filepath.Join(folder, "work")
+	if err := a.unpack(work); err != nil {
+		return runOutcome{}, err
+	}
+	return runHelm(a, folder, work, program)
+}
+
+// unpack writes the case's files into a new folder.
+func (a *archive) unpack(work string) error {
 	files, err := a.files()
 	if err != nil {
 		return err
 	}
-	work := filepath.Join(folder, "work")
 	if err := os.MkdirAll(work, 0o755); err != nil {
 		return err
 	}
@@ -99,36 +157,31 @@ func recordArchive(a *archive) error {
 			return err
 		}
 	}
-	return runHelm(a, folder, work)
+	return nil
 }
 
-func runHelm(a *archive, home, work string) error {
-	program, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	arguments := slices.Concat([]string{"helm", "template"}, a.arguments())
-	command := exec.Command(program, arguments...)
+func runHelm(a *archive, home, work string, program []string) (runOutcome, error) {
+	arguments := slices.Concat(program[1:], []string{"template"}, a.arguments())
+	command := exec.Command(program[0], arguments...)
 	command.Dir = work
 	// Nothing of the user's own Helm or cluster may show: no repositories, no plugins, no kubeconfig.
 	command.Env = []string{"HOME=" + home, "KUBECONFIG=/dev/null", "TZ=UTC"}
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
-	exitCode := ""
+	exitCode := 0
 	if err := command.Run(); err != nil {
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) {
-			return err
+			return runOutcome{}, err
 		}
-		exitCode = fmt.Sprintf("%d\n", exit.ExitCode())
+		exitCode = exit.ExitCode()
+	}
+	for _, text := range []string{stdout.String(), stderr.String()} {
+		if text != "" && !strings.HasSuffix(text, "\n") {
+			return runOutcome{}, fmt.Errorf("an output without a last end of line cannot be kept in this format: %q", text)
+		}
 	}
 	// The folder's name is the one thing that differs from run to run.
 	hide := strings.NewReplacer(work, "$WORK")
-	a.setOutcome(hide.Replace(stdout.String()), hide.Replace(stderr.String()), exitCode)
-	for _, text := range []string{stdout.String(), stderr.String()} {
-		if text != "" && !strings.HasSuffix(text, "\n") {
-			return fmt.Errorf("an output without a last end of line cannot be kept in this format: %q", text)
-		}
-	}
-	return nil
+	return runOutcome{hide.Replace(stdout.String()), hide.Replace(stderr.String()), exitCode}, nil
 }

@@ -15,6 +15,8 @@ type question struct {
 	Helpers  string   `json:"helpers"`
 	Values   string   `json:"values"`
 	Set      []string `json:"set"`
+	// Helm3 asks Helm 3 instead of Helm 4.
+	Helm3 bool `json:"helm3"`
 }
 
 type answer struct {
@@ -61,7 +63,11 @@ func (q question) answer() answer {
 		{Name: "templates/_helpers.tpl", Data: []byte(q.Helpers)},
 		{Name: "templates/NOTES.txt", Data: []byte(q.Template)},
 	}
-	notes, err := render(files, values)
+	asked := render
+	if q.Helm3 {
+		asked = render3
+	}
+	notes, err := asked(files, values)
 	if err != nil {
 		return answer{Error: err.Error()}
 	}

@@ -23,7 +23,7 @@ type section struct {
 }
 
 // sectionNames in the order in which they are written. The template itself has no marker.
-var sectionNames = []string{"template", "helpers", "values", "schema", "shape", "expected", "error"}
+var sectionNames = []string{"template", "helpers", "values", "schema", "shape", "expected", "error", "helm 3 expected", "helm 3 error"}
 
 func (c *templateCase) get(name string) (string, bool) {
 	for _, one := range c.sections {
@@ -34,12 +34,17 @@ func (c *templateCase) get(name string) (string, bool) {
 	return "", false
 }
 
-// setOutcome replaces whatever outcome the case had.
-func (c *templateCase) setOutcome(name, text string) {
+// setOutcome replaces whatever outcome the case had. Helm 3's is written only where it is another.
+func (c *templateCase) setOutcome(outcome, outcome3 section) {
 	c.sections = slices.DeleteFunc(c.sections, func(one section) bool {
-		return one.name == "expected" || one.name == "error"
+		return slices.Contains([]string{"expected", "error", "helm 3 expected", "helm 3 error"}, one.name)
 	})
-	c.sections = append(c.sections, section{name, text})
+	if outcome.name != "" {
+		c.sections = append(c.sections, outcome)
+	}
+	if outcome3 != outcome {
+		c.sections = append(c.sections, section{"helm 3 " + outcome3.name, outcome3.text})
+	}
 }
 
 func parseTable(text string) (*table, error) {

@@ -10,6 +10,7 @@ pub(super) use order::natural_sort;
 
 use super::number::parse_sized_octal;
 use super::resolve::{Scalar, resolve_plain};
+use crate::helm::value::OriginId;
 
 /// Which go-yaml is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,10 @@ pub(super) struct Emitter {
     indention: bool,
     /// Whether the next node is a mapping's key or value.
     in_mapping: bool,
+    /// Which origin what is written from an offset on has, if anybody asks.
+    marks: Option<Vec<(usize, OriginId)>>,
+    /// The origin of the collection around.
+    origin: OriginId,
 }
 
 impl Emitter {
@@ -58,14 +63,54 @@ impl Emitter {
             whitespace: true,
             indention: true,
             in_mapping: false,
+            marks: None,
+            origin: OriginId::default(),
         }
     }
 
+    /// Also notes the origin of each entry and item; what has none has that of the collection around, at last this one.
+    pub(super) fn with_marks(mut self, origin: OriginId) -> Self {
+        self.marks = Some(vec![(0, origin)]);
+        self.origin = origin;
+        self
+    }
+
+    /// Writes an entry's value or an item.
+    pub(super) fn entry<E>(
+        &mut self,
+        origin: OriginId,
+        write: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(marks) = &mut self.marks else { return write(self) };
+        let outer = self.origin;
+        if origin.0 != 0 {
+            self.origin = origin;
+        }
+        marks.push((self.out.len(), self.origin));
+        let result = write(self);
+        self.origin = outer;
+        result
+    }
+
     /// Ends the document.
-    pub(super) fn finish(mut self) -> String {
+    pub(super) fn finish(self) -> String {
+        self.finish_with_marks().0
+    }
+
+    /// Ends the document; gives also which lines, by their offsets, stem from where.
+    pub(super) fn finish_with_marks(mut self) -> (String, Vec<(usize, OriginId)>) {
         self.indent = -1;
         self.write_indent();
-        self.out
+        let mut lines: Vec<(usize, OriginId)> = Vec::new();
+        for (offset, origin) in self.marks.unwrap_or_default() {
+            // An entry begins with its key, which stands before it on its line.
+            let start = self.out[..offset].rfind('\n').map_or(0, |end| end + 1);
+            match lines.last_mut() {
+                Some(last) if last.0 == start => last.1 = origin,
+                _ => lines.push((start, origin)),
+            }
+        }
+        (self.out, lines)
     }
 
     /// Null, a boolean or a number.
