@@ -242,10 +242,15 @@ fn concat(call: &mut Call<'_, '_>) -> GoResult<Value> {
 
 fn chunk(call: &mut Call<'_, '_>) -> GoResult<Value> {
     let list = listed(call, 1, |kind| format!("Cannot chunk type {kind}"))?;
-    let size = usize::try_from(call.int(0)).unwrap_or(0);
-    if size == 0 {
-        return Err("runtime error: makeslice: len out of range".into());
-    }
+    // What Go's arithmetic makes of a size that is not positive: nothing, one chunk of all, or a slice of no length.
+    let size = match (usize::try_from(call.int(0)), list.len()) {
+        (Ok(size), _) if size > 0 => size,
+        (Err(_), 1) if call.int(0) < -1 => 1,
+        (Err(_), items) if items > 1 && as_int(items - 1) <= call.int(0).saturating_neg() => {
+            return Ok(List::of(ListType::Lists, Vec::new()).into());
+        }
+        _ => return Err("runtime error: makeslice: len out of range".into()),
+    };
     let chunks =
         list.items.chunks(size).map(|part| Value::from(List::of(ListType::Any, part.to_vec())).into());
     Ok(List::of(ListType::Lists, chunks.collect()).into())
