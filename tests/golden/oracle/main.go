@@ -2,6 +2,7 @@
 //
 //	go run . record [NAME...]   write the outcome into each case file whose path contains a NAME (or into all)
 //	go run . check  [NAME...]   record to memory only, and fail where a file would change
+//	go run . time MOORING FOLDER...  what charts take: Helm, as a process and as a library, and Mooring
 //	go run . serve              answer the questions of the fuzzer, ../fuzz
 //
 // ../README.md describes the files.
@@ -29,6 +30,10 @@ func main() {
 	switch mode, names := os.Args[1], os.Args[2:]; mode {
 	case "helm":
 		helm(names)
+	case "time":
+		if err := times(names); err != nil {
+			fail(err)
+		}
 	case "serve":
 		if err := serve(); err != nil {
 			fail(err)
