@@ -117,8 +117,10 @@ own_git clone -q "$REMOTE" "$work"
 chapter '1. A push is applied'
 log_from
 sed -i 's/heap: 512m/heap: 640m/' "$work/environments/local/environment.yaml"
-mkdir -p "$work/components/dashboards"
-cat >"$work/components/dashboards/demo.yaml" <<'YAML'
+# A component of plain manifests, beside the charts.
+sed -i 's|^  components:$|&\n    - name: demo\n      manifests: components/demo|' "$work/environments/local/environment.yaml"
+mkdir -p "$work/components/demo"
+cat >"$work/components/demo/demo.yaml" <<'YAML'
 apiVersion: v1
 kind: ConfigMap
 metadata:

@@ -43,8 +43,8 @@ fi
 # shellcheck source=tests/node/installed.sh
 . "$here/installed.sh"
 
-readonly images=(agent producer git minio kafka iceberg-catalog spark trino)
-readonly components=(minio kafka iceberg-catalog spark trino)
+readonly images=(agent producer git minio kafka iceberg-catalog spark trino postgres superset)
+readonly components=(minio kafka iceberg-catalog spark trino postgres superset)
 readonly producers=(orders clicks sensors)
 
 in_lakehouse() { kube --namespace lakehouse "$@"; }
