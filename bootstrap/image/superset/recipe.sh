@@ -12,8 +12,8 @@ files() {
     need_packages python3:python3 pip3:python3-pip
     version=$(python3 -c 'import sys; print(f"{sys.version_info.major}.{sys.version_info.minor}")')
     superset_packages "$BOOTSTRAP/image/superset/requirements.txt" "$version"
-    mkdir -p "$venv/bin" "$venv/lib/python$version" "$1"/app/{pythonpath,superset_home} "$1/etc"
-    cp -Rl "$cached" "$venv/lib/python$version/site-packages"
+    mkdir -p "$venv/bin" "$venv/lib/python$version/site-packages" "$1"/app/{pythonpath,superset_home} "$1/etc"
+    cp -Rl "$cached/." "$venv/lib/python$version/site-packages/"
     printf 'home = /usr/bin\ninclude-system-site-packages = false\n' >"$venv/pyvenv.cfg"
     for name in python python3; do ln -s "/usr/bin/python$version" "$venv/bin/$name"; done
     while read -r name module; do
