@@ -25,8 +25,13 @@ CERTIFIED = ("dashboards", "charts")
 
 def bundle(folder: Path, uri: str) -> tuple[str, dict[str, dict]]:
     """The digest of all files, and what they hold by their paths."""
-    files = {path.relative_to(folder).as_posix(): yaml.safe_load(path.read_text()) for path in sorted(folder.glob("**/*.yaml"))}
-    files = {path: held for path, held in files.items() if path.split("/")[0] in ("databases", "datasets", *CERTIFIED)}
+    files = {}
+    for kind in ("databases", "datasets", *CERTIFIED):
+        # A volume's folders are links, which a search does not follow.
+        top = (folder / kind).resolve()
+        files |= {f"{kind}/{path.relative_to(top).as_posix()}": yaml.safe_load(path.read_text()) for path in sorted(top.glob("**/*.yaml"))}
+    if not any(path.startswith("dashboards/") for path in files):
+        raise SystemExit(f"no dashboards in {folder}: nothing is changed")
     for path, held in files.items():
         if path.startswith("databases/"):
             held["sqlalchemy_uri"] = uri
