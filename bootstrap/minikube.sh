@@ -62,7 +62,7 @@ start() {
     minikube start "${options[@]}" >&2 || fail "Minikube does not start" "Its words are above." \
         "It needs a driver: $(hint engine)" "A machine with less: $me start --cpus 2 --memory 6g"
     say "building the images into it (some minutes the first time)"
-    "$here/image/build.sh" agent producer git --engine minikube >/dev/null
+    "$here/image/build.sh" agent producer git spark superset --engine minikube >/dev/null
     "$here/install.sh" --context "$profile" --local-git "${install[@]}"
 }
 

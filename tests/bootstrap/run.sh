@@ -57,6 +57,8 @@ start_makes_a_cluster_builds_the_images_into_it_and_installs() {
 minikube image build -t ghcr.io/mooring-dev/mooring:$version -f bootstrap/image/agent/Containerfile .
 minikube image build -t ghcr.io/mooring-dev/mooring-producer:$version -f bootstrap/image/producer/Containerfile .
 minikube image build -t ghcr.io/mooring-dev/git:$version -f bootstrap/image/git/Containerfile .
+minikube image build -t ghcr.io/mooring-dev/spark:$version -f bootstrap/image/spark/Containerfile .
+minikube image build -t ghcr.io/mooring-dev/superset:$version -f bootstrap/image/superset/Containerfile .
 install.sh --context mooring --local-git"
 }
 
