@@ -12,12 +12,15 @@ readonly smoke=(
     one_script_and_a_git_push_bring_the_whole_lakehouse
     components_came_in_the_order_of_depends_on
     a_window_of_each_producer_is_in_every_layer_to_the_row
+    one_query_joins_a_table_a_topic_and_a_database
 )
 readonly more=(
+    the_dashboards_show_what_trino_counts
     a_changed_retention_reaches_the_topic
     more_memory_for_trino_restarts_trino_alone
     other_code_of_the_stream_goes_on_with_the_next_batch
     an_added_column_arrives_while_the_stream_runs
+    a_new_dashboard_comes_by_a_push
     after_pushes_while_data_flowed_every_layer_is_whole
     kafka_scaled_to_nothing_is_reported_and_comes_back
     an_edited_configuration_of_trino_is_reported_and_put_back
@@ -46,6 +49,8 @@ fi
 readonly images=(agent producer git minio kafka iceberg-catalog spark trino postgres superset)
 readonly components=(minio kafka iceberg-catalog spark trino postgres superset)
 readonly producers=(orders clicks sensors)
+# What the browser saw, kept after the test.
+readonly screenshots=$MOORING_CACHE/test-logs/dashboards
 
 in_lakehouse() { kube --namespace lakehouse "$@"; }
 
@@ -139,6 +144,71 @@ a_window_of_each_producer_is_in_every_layer_to_the_row() {
     local one
     for one in "${producers[@]}"; do eventually 300 complete "$one" || return; done
     agree
+}
+
+# Every order of the topic that silver has, with its country's name: none is lost by the third.
+one_query_joins_a_table_a_topic_and_a_database() {
+    local orders='FROM iceberg.silver.orders s JOIN kafka.live.orders k ON k.event_id = s.event_id' two three
+    push pause && eventually 60 at_revision && eventually 180 quiet && eventually 300 counted || return
+    two=$(ask sql "SELECT count(*) $orders") && three=$(ask sql "SELECT count(*) $orders JOIN postgres.public.countries c ON c.code = k.country") || return
+    ask sql "SELECT c.name, t.euro_per_hour, count(*) $orders JOIN postgres.public.countries c ON c.code = k.country JOIN postgres.public.targets t ON t.region = c.region GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 5"
+    echo "$two $three"
+    push resume && eventually 60 at_revision && ((three > 0 && two == three))
+}
+
+# with_superset COMMAND [ARGUMENT]...: dashboards.py, with ways to Superset and to Trino.
+with_superset() {
+    local port forwarder status=0
+    port=$(free_port)
+    forward lakehouse service/superset "$port:8088"
+    eventually 60 healthy "$port" && SUPERSET=http://127.0.0.1:$port ADMIN_USER=$(admin user) ADMIN_PASSWORD=$(admin password) "$@" || status=1
+    kill "$forwarder"
+    return "$status"
+}
+
+healthy() { [[ $(http_status "$1" /health) == 200 ]]; }
+admin() { in_lakehouse get secret superset-admin -o "jsonpath={.data.$1}" | base64 -d; }
+
+# with_trino COMMAND [ARGUMENT]...: with its address in TRINO.
+with_trino() {
+    local port forwarder status=0
+    port=$(free_port)
+    forward lakehouse service/trino "$port:8080"
+    eventually 30 answers "$port" && TRINO=http://127.0.0.1:$port "$@" || status=1
+    kill "$forwarder"
+    return "$status"
+}
+
+# playwright: sets PYTHONPATH to where it is, once from PyPI; the browser is Debian's.
+playwright() {
+    local folder=$MOORING_CACHE/playwright/1.65.2
+    need_packages chromium:chromium pip3:python3-pip || return
+    if [[ ! -d $folder ]]; then
+        rm -rf "$folder.new" && pip3 install --quiet --no-input --target "$folder.new" playwright==1.65.2 && mv -T "$folder.new" "$folder" || return
+    fi
+    export PYTHONPATH=$folder
+}
+
+# Their numbers in a browser, while no data flows.
+the_dashboards_show_what_trino_counts() {
+    local began=$SECONDS
+    playwright && push pause && eventually 60 at_revision && eventually 180 quiet && eventually 300 counted || return
+    with_trino with_superset python3 "$CHECKOUT/tests/pipeline/dashboards.py" look "$screenshots" || return
+    figure 'three dashboards, opened and compared' "$((SECONDS - began)) s"
+    push resume && eventually 60 at_revision
+}
+
+# The same charts under another name; the password is the one of before, and nothing starts anew.
+a_new_dashboard_comes_by_a_push() {
+    local before password
+    before=$(pod superset) && password=$(admin password) && push new_dashboard && eventually 300 at_revision &&
+        with_superset python3 "$CHECKOUT/tests/pipeline/dashboards.py" there sales-live data-quality platform sales-copy &&
+        [[ $(pod superset) == "$before" && $(admin password) == "$password" ]]
+}
+
+new_dashboard() {
+    sed -e 's/^slug: .*/slug: sales-copy/' -e 's/^uuid: .*/uuid: 0b5e6a52-6d0f-4a50-9f4e-2f1f5a7f0c11/' -e 's/^dashboard_title: .*/dashboard_title: Sales, a copy/' \
+        components/superset/dashboards/dashboards/sales-live.yaml >components/superset/dashboards/dashboards/sales-copy.yaml && git add -A
 }
 
 after_pushes_while_data_flowed_every_layer_is_whole() { agree; }
