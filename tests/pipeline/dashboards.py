@@ -91,7 +91,7 @@ def shown(page, titles: list[str]) -> dict[str, str]:
 
 def settled(page) -> None:
     """When every chart has been drawn; one that failed says so."""
-    page.wait_for_selector(".dashboard-component-chart-holder", timeout=120_000)
+    page.wait_for_selector(".dashboard-component-chart-holder", timeout=45_000)
     calm, deadline = 0, time.monotonic() + 240
     while calm < 4:
         if time.monotonic() > deadline:
@@ -101,6 +101,20 @@ def settled(page) -> None:
         drawn = page.locator(".dashboard-component-chart-holder").locator("canvas, table, .header-line, .ant-empty, [role=alert]").count()
         calm = calm + 1 if drawn and not waiting else 0
     page.wait_for_timeout(1500)
+
+
+def opened(page, address: str) -> None:
+    """A dashboard, drawn; a way to it that broke is taken again."""
+    from playwright.sync_api import Error
+
+    for left in (2, 1, 0):
+        try:
+            page.goto(address)
+            settled(page)
+            return
+        except Error:
+            if not left:
+                raise
 
 
 def look(folder: str) -> int:
@@ -122,13 +136,14 @@ def look(folder: str) -> int:
         for slug in SLUGS:
             # What moves on meanwhile (an hour that ends, a batch that comes) is looked at again.
             for left in (2, 1, 0):
-                page.goto(f"{os.environ['SUPERSET']}/superset/dashboard/{slug}/")
-                settled(page)
+                opened(page, f"{os.environ['SUPERSET']}/superset/dashboard/{slug}/")
                 must = wanted(slug)
                 there = shown(page, list(must))
                 if must == there or not left:
                     break
-            page.screenshot(path=f"{folder}/{slug}.png")
+            boxes = [chart.bounding_box() for chart in page.locator(".dashboard-component-chart-holder").all()]
+            bottom = min(1500, max(box["y"] + box["height"] for box in boxes if box) + 20)
+            page.screenshot(path=f"{folder}/{slug}.png", clip={"x": 0, "y": 0, "width": 1680, "height": bottom})
             print(f"{slug}:")
             differ += compare(must, there)
             failed = page.locator(".dashboard-component-chart-holder [role=alert]").all_inner_texts()

@@ -160,10 +160,24 @@ one_query_joins_a_table_a_topic_and_a_database() {
 with_superset() {
     local port forwarder status=0
     port=$(free_port)
-    forward lakehouse service/superset "$port:8088"
+    keep_forwarding service/superset "$port:8088"
     eventually 60 healthy "$port" && SUPERSET=http://127.0.0.1:$port ADMIN_USER=$(admin user) ADMIN_PASSWORD=$(admin password) "$@" || status=1
     kill "$forwarder"
     return "$status"
+}
+
+# keep_forwarding WHAT PORTS: as forward, and again whenever it ends: kubectl's does, when a browser lets a connection go.
+keep_forwarding() {
+    (
+        trap 'kill "$child" 2>/dev/null; exit' TERM
+        while true; do
+            "$CLUSTER_BIN/kubectl" --kubeconfig "$work/first/kubeconfig" --namespace lakehouse port-forward "$1" "$2" &
+            child=$!
+            wait "$child"
+            sleep 0.2
+        done
+    ) >/dev/null 2>&1 </dev/null &
+    forwarder=$!
 }
 
 healthy() { [[ $(http_status "$1" /health) == 200 ]]; }
