@@ -126,7 +126,7 @@ def look(folder: str) -> int:
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         )
         # Tall enough for a dashboard whole: charts out of sight are not drawn.
-        page = browser.new_page(viewport={"width": 1680, "height": 1500})
+        page = browser.new_page(viewport={"width": 1680, "height": 1760})
         page.set_default_timeout(60_000)
         page.goto(f"{os.environ['SUPERSET']}/login/")
         page.fill("#username, input[name=username]", os.environ["ADMIN_USER"])
@@ -142,7 +142,7 @@ def look(folder: str) -> int:
                 if must == there or not left:
                     break
             boxes = [chart.bounding_box() for chart in page.locator(".dashboard-component-chart-holder").all()]
-            bottom = min(1500, max(box["y"] + box["height"] for box in boxes if box) + 20)
+            bottom = min(1760, max(box["y"] + box["height"] for box in boxes if box) + 20)
             page.screenshot(path=f"{folder}/{slug}.png", clip={"x": 0, "y": 0, "width": 1680, "height": bottom})
             print(f"{slug}:")
             differ += compare(must, there)
