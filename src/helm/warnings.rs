@@ -53,7 +53,7 @@ impl Warnings {
         }
     }
 
-    /// A note of the structured log on what was read; see [`Warnings::log`].
+    /// A note of the structured log on what was read; see `Warnings::log`.
     pub fn note(&mut self, text: &str, fields: &[(&str, &str)], place: &str, text3: &str) {
         self.log(Level::Info, text, fields, place, text3);
     }
