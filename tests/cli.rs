@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+mod web;
+
 const ENVIRONMENT: &str = "\
 apiVersion: mooring.dev/v1alpha1
 kind: Environment
@@ -98,6 +100,22 @@ fn render_masks_secrets_unless_told_otherwise() {
         assert!(!text.contains("hunter2") && !text.contains(encoded), "{text}");
     }
     assert!(out(&mooring(folder.path(), &["render", "local", "--show-secrets"])).contains(encoded));
+}
+
+#[test]
+fn what_is_made_up_differs_from_component_to_component_and_from_run_to_run() {
+    let folder = repository();
+    let components = "    - {name: one, chart: app}\n    - {name: two, chart: app}\n";
+    put(folder.path(), "environments/local/environment.yaml", &format!("{ENVIRONMENT}{components}"));
+    put(folder.path(), "app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n");
+    let template = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {{ .Release.Name }}\nstringData:\n  made: up-{{ randAlphaNum 24 }}\n";
+    put(folder.path(), "app/templates/secret.yaml", template);
+    let mut made = std::collections::BTreeSet::new();
+    for _ in 0..2 {
+        let text = out(&mooring(folder.path(), &["render", "local", "--show-secrets"]));
+        made.extend(text.lines().filter(|line| line.contains("made:")).map(str::to_owned));
+    }
+    assert_eq!(made.len(), 4, "{made:?}");
 }
 
 #[test]
@@ -299,4 +317,68 @@ fn completion_prints_a_script_for_each_shell() {
         assert!(out(&output).contains("mooring"), "{shell}");
     }
     assert_eq!(mooring(folder.path(), &["completion", "tcsh"]).status.code(), Some(2));
+}
+
+#[test]
+fn chart_update_pins_the_newest_version_and_shows_what_that_changes() {
+    let repository = web::Repository::start(None);
+    let first = repository.publish("1.0.0");
+    let folder = tempfile::tempdir().unwrap();
+    let chart = format!("chart: {{repository: \"{}\", name: app, version: ^1}}", repository.url);
+    let environment = ENVIRONMENT.replace("manifests: components/dashboards", &chart);
+    put(folder.path(), "environments/local/environment.yaml", &environment);
+
+    let unpinned = mooring(folder.path(), &["render", "local"]);
+    assert_eq!(unpinned.status.code(), Some(1));
+    assert!(
+        err(&unpinned).contains("environments/local/environment.yaml:9: app ^1 of")
+            && err(&unpinned).contains("run `mooring chart update local dashboards`"),
+        "{}",
+        err(&unpinned)
+    );
+
+    let output = mooring(folder.path(), &["chart", "update"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(out(&output).contains("+ ConfigMap app"), "{}", out(&output));
+    let lock = || std::fs::read_to_string(folder.path().join("environments/local/charts.lock")).unwrap();
+    assert!(lock().contains(&first) && lock().contains("resolved: 1.0.0"), "{}", lock());
+
+    let second = repository.publish("1.1.0");
+    repository.publish("2.0.0");
+    let text = out(&mooring(folder.path(), &["render", "local", "dashboards"]));
+    assert!(text.contains("version: 1.0.0"), "{text}");
+    let arguments = ["chart", "update", "local", "dashboards"];
+    let output = mooring(folder.path(), &[&arguments[..], &["--dry-run", "-o", "json"]].concat());
+    let json: Value = serde_json::from_str(&out(&output)).unwrap();
+    let moved = &json["environments"][0]["charts"][0];
+    assert_eq!((&moved["from"], &moved["to"]), (&"1.0.0".into(), &"1.1.0".into()), "{json}");
+    assert!(lock().contains(&first), "nothing is written");
+    let text = out(&mooring(folder.path(), &arguments));
+    assert!(text.contains("data.version: 1.0.0 → 1.1.0"), "{text}");
+    assert!(lock().contains(&second) && !lock().contains(&first), "{}", lock());
+
+    // What the cache has needs no repository.
+    repository.forget();
+    let text = out(&mooring(folder.path(), &["render", "local", "dashboards"]));
+    assert!(text.contains("version: 1.1.0"), "{text}");
+    assert_eq!(mooring(folder.path(), &["check"]).status.code(), Some(0));
+    let failed = mooring(folder.path(), &arguments);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(err(&failed).contains("answers 404") && lock().contains(&second), "{}", err(&failed));
+}
+
+#[test]
+fn template_fetches_a_chart_by_its_repository_and_version() {
+    let repository = web::Repository::start(Some(("ann", "t0p")));
+    repository.publish("1.0.0");
+    repository.publish("1.1.0");
+    let folder = tempfile::tempdir().unwrap();
+    let ask = |more: &[&str]| {
+        mooring(folder.path(), &[&["template", "web", "app", "--repo", &repository.url], more].concat())
+    };
+    assert!(err(&ask(&[])).contains("answers 401"));
+    let login = ["--username", "ann", "--password", "t0p"];
+    assert!(out(&ask(&login)).contains("version: 1.1.0"));
+    let output = ask(&[&login[..], &["--version", "1.0.x"]].concat());
+    assert!(out(&output).contains("version: 1.0.0"), "{}", err(&output));
 }

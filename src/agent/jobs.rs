@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::apply::{self, ApplyJob, Known, Outcome, Refusal};
+use super::charts::Charts;
 use super::drift::{self, Confirmation, Repair};
 use super::environment::{HandOver, Kept, Neighbour};
 use super::sync::Rendered;
@@ -69,6 +70,7 @@ pub struct Rendering {
     pub key: SecretKey,
     pub cache: Arc<RenderCache>,
     pub keys: Arc<Keyring>,
+    pub charts: Charts,
 }
 
 impl Rendering {
@@ -81,6 +83,7 @@ impl Rendering {
             &self.key,
             &self.cache,
             &self.keys,
+            &self.charts,
         );
         Finished::Rendered(Box::new(self.arrival), result)
     }
@@ -94,14 +97,17 @@ pub fn render(
     key: &SecretKey,
     cache: &RenderCache,
     keys: &Keyring,
+    charts: &Charts,
 ) -> Result<Rendered, String> {
     let began = Instant::now();
     let loaded = environment::load(files, environment).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         lines.join("\n  ")
     })?;
+    let logins = |secret: &str| charts.login(&loaded.environment.spec, secret);
+    let with_charts = charts.store.over(files, &loaded, &logins);
     let context = RenderContext {
-        files,
+        files: &with_charts,
         environment: &loaded,
         keys,
         kube_version: &offer.version,
@@ -118,6 +124,7 @@ pub fn render(
         });
     }
     let environments = environment::list(files).unwrap_or_default();
+    drop(with_charts);
     Ok(Rendered {
         environment: Arc::new(loaded),
         desired: Arc::new(desired),

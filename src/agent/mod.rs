@@ -12,6 +12,7 @@
 
 mod apply;
 mod backfill;
+mod charts;
 mod drift;
 mod environment;
 mod explain;
@@ -193,6 +194,7 @@ impl Agent {
                 Timer::Nag => self.say_what_is_waited_for(),
                 Timer::Explain => self.look_at_pods(),
                 Timer::Keys => self.look_at_keys(),
+                Timer::Charts => self.fetch_charts_again(),
             }
         }
     }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::AgentError;
 use super::apply::{ASK, belongs_elsewhere, managers, read_observed, unreplaceable};
+use super::charts::Charts;
 use super::environment::{Neighbour, former_names, neighbours};
 use super::jobs::{account_of, random_seed, render};
 use super::keys::KeySource;
@@ -23,7 +24,7 @@ use crate::plan::{
 };
 use crate::render::{NAMESPACES, RenderCache, RenderContext, RenderedComponent, origins};
 use crate::sops::Keyring;
-use crate::source::{Revision, Snapshot, Source};
+use crate::source::{ChartStore, Revision, Snapshot, Source};
 
 /// Requests under way at once.
 const CONCURRENCY: usize = 16;
@@ -43,6 +44,8 @@ pub struct PreviewOptions {
     pub default_service_account: Option<String>,
     /// Where the keys of encrypted files lie.
     pub keys: KeySource,
+    /// Where charts from elsewhere come from.
+    pub charts: Arc<ChartStore>,
 }
 
 /// How far a preview is: objects compared, of how many.
@@ -186,7 +189,13 @@ pub async fn preview(
     let rendered = {
         let (snapshot, offer, key) = (snapshot.clone(), offer.clone(), known.key.clone());
         let (environment, cache, keys) = (options.environment.clone(), cache.clone(), keys.clone());
-        on_a_thread(move || render(&snapshot, &environment, &offer, &key, &cache, &keys)).await?
+        let charts = Charts {
+            store: options.charts.clone(),
+            cluster: cluster.clone(),
+            default_account: options.default_service_account.clone(),
+            runtime: tokio::runtime::Handle::current(),
+        };
+        on_a_thread(move || render(&snapshot, &environment, &offer, &key, &cache, &keys, &charts)).await?
     };
     let rendered = rendered.map_err(AgentError::Refused)?;
     let policy = Policy::of(&rendered.environment.environment.spec);
@@ -205,8 +214,15 @@ pub async fn preview(
         progress,
     };
     let components = judge.components(&plan, &rendered).await?;
-    let origins =
-        Origins { snapshot: snapshot.clone(), rendered, offer, cache, keys, key: known.key.clone() };
+    let origins = Origins {
+        snapshot: snapshot.clone(),
+        rendered,
+        offer,
+        cache,
+        keys,
+        key: known.key.clone(),
+        charts: options.charts.clone(),
+    };
     let components = add_origins(components, &plan, origins).await?;
     Ok(Preview {
         environment: options.environment.clone(),
@@ -453,6 +469,7 @@ struct Origins {
     cache: Arc<RenderCache>,
     keys: Arc<Keyring>,
     key: SecretKey,
+    charts: Arc<ChartStore>,
 }
 
 /// Looks up where the new values were written.
@@ -461,12 +478,12 @@ async fn add_origins(
     plan: &Plan,
     known: Origins,
 ) -> Result<Vec<ComponentPreview>, AgentError> {
-    let Origins { snapshot, rendered, offer, cache, keys, key } = known;
+    let Origins { snapshot, rendered, offer, cache, keys, key, charts } = known;
     let places: Vec<Vec<Option<usize>>> =
         plan.components.iter().map(|component| component.steps().map(|step| step.object).collect()).collect();
     on_a_thread(move || {
         let context = RenderContext {
-            files: &*snapshot,
+            files: &charts.cached(&*snapshot, &rendered.environment),
             environment: &rendered.environment,
             keys: &keys,
             kube_version: &offer.version,

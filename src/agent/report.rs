@@ -64,7 +64,7 @@ impl Agent {
         };
         let source = wish.rendered.objects[wish.index].manifest.source().clone();
         let context = RenderContext {
-            files: &*goal.snapshot,
+            files: &self.options.charts.cached(&*goal.snapshot, &goal.environment),
             environment: &goal.environment,
             keys: &self.keys,
             kube_version: &self.offer.version,

@@ -23,7 +23,7 @@ use crate::manifest::{GroupKind, PART_OF, apply_set_id};
 use crate::plan::{Fights, Inventory, Policy};
 use crate::render::RenderCache;
 use crate::serve::{Health, Metrics};
-use crate::source::{Source, SourceError};
+use crate::source::{ChartStore, Source, SourceError};
 
 /// Renderings are kept up to this size: some thousand objects.
 const CACHE_BYTES: usize = 24 << 20;
@@ -47,6 +47,8 @@ pub struct AgentOptions {
     pub state: PathBuf,
     /// Where the keys of encrypted files lie.
     pub keys: KeySource,
+    /// Where charts from elsewhere come from.
+    pub charts: Arc<ChartStore>,
     /// End when the first revision is settled.
     pub once: bool,
 }

@@ -98,6 +98,12 @@ impl Agent {
             key: self.tools.key.clone(),
             cache: self.cache.clone(),
             keys: self.keys.clone(),
+            charts: super::charts::Charts {
+                store: self.options.charts.clone(),
+                cluster: self.tools.cluster.clone(),
+                default_account: self.options.default_service_account.clone(),
+                runtime: tokio::runtime::Handle::current(),
+            },
         };
         self.jobs.spawn_blocking(move || rendering.run());
     }
@@ -120,6 +126,7 @@ impl Agent {
             Ok(rendered) => {
                 self.metrics.rendered(rendered.took);
                 self.report_rendering(arrival, &rendered.desired);
+                self.watch_charts(&rendered.desired);
                 self.find_heirs(&rendered.environments);
                 self.set_goal(arrival, rendered);
             }

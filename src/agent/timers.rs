@@ -35,6 +35,8 @@ pub enum Timer {
     Explain,
     /// Look whether the keys of encrypted files changed.
     Keys,
+    /// Ask again for charts that could not be fetched.
+    Charts,
 }
 
 /// One timer for a thing is enough, and the sooner one counts.

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::charts::CacheArgs;
 use super::cluster::{AccountArgs, ClusterArgs};
 use super::sops::SopsArgs;
 use super::source::SourceArgs;
@@ -44,6 +45,8 @@ pub struct AgentArgs {
     sops: SopsArgs,
     #[command(flatten)]
     account: AccountArgs,
+    #[command(flatten)]
+    charts: CacheArgs,
     /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9620", env = "MOORING_LISTEN")]
     listen: SocketAddr,
@@ -59,8 +62,9 @@ pub struct AgentArgs {
 /// Runs the agent until SIGTERM or SIGINT.
 pub fn run(args: &AgentArgs) -> anyhow::Result<ExitCode> {
     let source = args.source.open()?;
+    let keys = args.sops.of_agent();
     let options =
-        options(&args.environment, &args.source, &args.cluster, &args.account, args.sops.of_agent(), false);
+        options(&args.environment, &args.source, &args.cluster, &args.account, &args.charts, keys, false);
     super::runtime()?.block_on(async {
         let health = Arc::new(Health::new(STALE));
         let metrics = Arc::new(Metrics::new());
@@ -93,6 +97,7 @@ pub fn options(
     source: &SourceArgs,
     cluster: &ClusterArgs,
     account: &AccountArgs,
+    charts: &CacheArgs,
     keys: KeySource,
     once: bool,
 ) -> AgentOptions {
@@ -103,6 +108,7 @@ pub fn options(
         namespace: cluster.agent_namespace.clone(),
         default_service_account: account.default_service_account.clone(),
         identity: identity(&state),
+        charts: charts.store(&state),
         state,
         keys,
         once,

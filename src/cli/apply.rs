@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::Notify;
 
+use super::charts::CacheArgs;
 use super::cluster::{AccountArgs, ClusterArgs};
 use super::sops::SopsArgs;
 use super::source::SourceArgs;
@@ -29,6 +30,8 @@ pub struct ApplyArgs {
     sops: SopsArgs,
     #[command(flatten)]
     account: AccountArgs,
+    #[command(flatten)]
+    charts: CacheArgs,
     /// How long to wait until all of it is ready.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
@@ -38,8 +41,9 @@ pub struct ApplyArgs {
 pub fn run(args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     let source = args.source.open()?;
     let keys = args.sops.of_person();
+    let (cluster, account) = (&args.cluster, &args.account);
     let options =
-        super::agent::options(&args.environment, &args.source, &args.cluster, &args.account, keys, true);
+        super::agent::options(&args.environment, &args.source, cluster, account, &args.charts, keys, true);
     super::runtime()?.block_on(async {
         let cancel = super::agent::ended_by_signal()?;
         let health = Arc::new(Health::new(Duration::MAX));

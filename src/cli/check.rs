@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 
+use super::charts::{CacheArgs, LoginArgs};
 use super::paint;
 use super::sops::SopsArgs;
 use crate::cluster;
@@ -14,7 +15,7 @@ use crate::helm::DEFAULT_API_VERSIONS;
 use crate::manifest::Files;
 use crate::render::{self, RenderCache, RenderContext};
 use crate::sops::Keyring;
-use crate::source::{ReadLimits, Source};
+use crate::source::{ChartStore, Logins, ReadLimits, Source};
 
 const EXAMPLES: &str = "\
 Everything that is wrong is said at once, each with its file, line and column. No cluster is
@@ -58,6 +59,10 @@ pub struct CheckArgs {
     kube_version: String,
     #[command(flatten)]
     sops: SopsArgs,
+    #[command(flatten)]
+    charts: CacheArgs,
+    #[command(flatten)]
+    logins: LoginArgs,
 }
 
 /// Checks environments: their files, and that each component renders.
@@ -87,9 +92,11 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         );
     }
     let keys = args.sops.of_person().read();
+    let charts = args.charts.store(&super::source::default_state());
+    let logins = |secret: &str| args.logins.login(secret);
     let mut right = true;
     for name in &names {
-        let found = check(&*snapshot, name, &args.kube_version, &keys);
+        let found = check(&*snapshot, name, &args.kube_version, &keys, (&charts, &logins));
         right &= found.problems.is_empty();
         for problem in &found.problems {
             anstream::eprintln!("{}: {problem}", paint::wrong("error"));
@@ -107,9 +114,14 @@ struct Found {
     summary: Option<String>,
 }
 
-fn check(files: &dyn Files, name: &str, kube_version: &str, keys: &Keyring) -> Found {
+type Charts<'a> = (&'a ChartStore, &'a Logins<'a>);
+
+fn check(files: &dyn Files, name: &str, kube_version: &str, keys: &Keyring, charts: Charts<'_>) -> Found {
     match environment::load(files, name) {
-        Ok(loaded) => render(files, &loaded, kube_version, keys),
+        Ok(loaded) => {
+            let (store, logins) = charts;
+            render(&store.over(files, &loaded, logins), &loaded, kube_version, keys)
+        }
         Err(errors) => Found { problems: errors.iter().map(ToString::to_string).collect(), summary: None },
     }
 }
@@ -184,9 +196,11 @@ mod tests {
         let snapshot = crate::cli::runtime().unwrap().block_on(source.latest()).unwrap();
         let names = environment::list(&*snapshot).unwrap();
         assert!(names.contains(&"local".to_owned()), "{names:?}");
+        let store = ChartStore::new("/nowhere", 0);
+        let logins = |_: &str| -> Result<crate::source::Login, String> { Err("there are none".to_owned()) };
         for name in names {
             assert_eq!(
-                check(&*snapshot, &name, KUBE_VERSION, &Keyring::default()).problems,
+                check(&*snapshot, &name, KUBE_VERSION, &Keyring::default(), (&store, &logins)).problems,
                 Vec::<String>::new(),
                 "{name}"
             );

@@ -3,6 +3,8 @@
 mod agent;
 mod apply;
 mod backfill;
+mod chart;
+mod charts;
 mod check;
 mod cluster;
 mod completion;
@@ -63,6 +65,8 @@ enum Command {
     Render(render::RenderArgs),
     /// Show how the environments in a cluster are: revision, health, drift, next runs.
     Status(status::StatusArgs),
+    /// Move the pins of charts from elsewhere.
+    Chart(chart::ChartArgs),
     /// Check a repository without a cluster: its environments, and that each component renders.
     Check(check::CheckArgs),
     /// Show when the producers run next, and what a change of daylight saving does to them.
@@ -114,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Template(args) => return template::run(&args),
         Command::Render(args) => render::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Chart(args) => chart::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schedule(args) => schedule::run(&args),
         Command::Backfill(args) => backfill::run(&args),

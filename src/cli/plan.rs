@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
+use super::charts::CacheArgs;
 use super::cluster::{AccountArgs, ClusterArgs};
 use super::paint;
 use super::sops::SopsArgs;
@@ -56,6 +57,8 @@ pub struct PlanArgs {
     sops: SopsArgs,
     #[command(flatten)]
     account: AccountArgs,
+    #[command(flatten)]
+    charts: CacheArgs,
     /// List every field of every object, and the objects that stay as they are.
     #[arg(short, long)]
     all: bool,
@@ -73,6 +76,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         namespace: args.cluster.agent_namespace.clone(),
         default_service_account: args.account.default_service_account.clone(),
         keys: args.sops.of_person(),
+        charts: args.charts.store(&args.source.state()),
     };
     let preview = super::runtime()?.block_on(async {
         let progress = Progress::default();
@@ -228,7 +232,7 @@ fn write_step(text: &mut String, step: &StepPreview, all: bool) {
 }
 
 /// `path: from → to   origin`
-fn write_change(text: &mut String, change: &Change) {
+pub(super) fn write_change(text: &mut String, change: &Change) {
     let (from, to) = match (&change.from, &change.to) {
         (Shown::Absent, to) => (String::new(), paint::good(short(to))),
         (from, Shown::Absent) => (paint::wrong(short(from)), paint::aside("nothing")),

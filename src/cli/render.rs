@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::charts::{CacheArgs, LoginArgs};
 use super::paint;
 use super::sops::SopsArgs;
 use super::source::SourceArgs;
@@ -54,6 +55,10 @@ pub struct RenderArgs {
     source: SourceArgs,
     #[command(flatten)]
     sops: SopsArgs,
+    #[command(flatten)]
+    charts: CacheArgs,
+    #[command(flatten)]
+    logins: LoginArgs,
     /// The version of Kubernetes that charts see.
     #[arg(long, value_name = "VERSION", default_value = KUBE_VERSION)]
     kube_version: String,
@@ -84,15 +89,17 @@ pub fn run(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     // What Helm assumes without a cluster, and what the user adds.
     let mut api_versions: Vec<String> = DEFAULT_API_VERSIONS.map(ToOwned::to_owned).into();
     api_versions.extend(args.api_versions.iter().cloned());
+    let charts = args.charts.store(&args.source.state());
+    let logins = |secret: &str| args.logins.login(secret);
     let context = RenderContext {
-        files: &*snapshot,
+        files: &charts.over(&*snapshot, &loaded, &logins),
         environment: &loaded,
         keys: &args.sops.of_person().read(),
         kube_version: &args.kube_version,
         api_versions: &api_versions,
         cache: &cache,
         now: jiff::Timestamp::now(),
-        seed: [0; 32],
+        seed: super::template::seed().map_err(anyhow::Error::msg)?,
     };
     let desired = render_environment(&context);
     let chosen = choose(&desired.components, args.component.as_deref())?;

@@ -117,14 +117,16 @@ impl SourceArgs {
 
     /// Where clones and locks are kept: in the user's cache unless named.
     pub fn state(&self) -> PathBuf {
-        self.state_dir.clone().unwrap_or_else(|| {
-            let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-            let home = || {
-                std::env::var_os("HOME").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from).join(".cache")
-            };
-            cache.unwrap_or_else(home).join("mooring").join("state")
-        })
+        self.state_dir.clone().unwrap_or_else(default_state)
     }
+}
+
+/// Where clones, locks and charts are kept unless a command is told where: in the user's cache.
+pub fn default_state() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home =
+        || std::env::var_os("HOME").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from).join(".cache");
+    cache.unwrap_or_else(home).join("mooring").join("state")
 }
 
 fn first_line(file: &Path) -> anyhow::Result<String> {

@@ -146,6 +146,12 @@ fn structural(mut schema: Value) -> Value {
         // `true`: anything.
         return json!({"x-kubernetes-preserve-unknown-fields": true});
     };
+    if object.remove("anyOf").is_some() {
+        // A text or a mapping: a structural schema cannot tell them apart, git's own check did.
+        object.remove("nullable");
+        object.insert("x-kubernetes-preserve-unknown-fields".to_owned(), json!(true));
+        return schema;
+    }
     if let Some(Value::Array(cases)) = object.remove("oneOf") {
         let words: Vec<Value> = cases
             .iter()

@@ -74,3 +74,28 @@ impl EnvironmentError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("components wait for each other: {}", .0.join(" -> "))]
 pub struct DependencyCycle(pub Vec<String>);
+
+/// A chart from elsewhere that the lock does not pin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{file}:{line}: {chart} {version} of {repository} is not pinned in {lock}: run `mooring chart update {environment} \
+     {component}` and commit what it writes"
+)]
+pub struct Unpinned {
+    /// The environment's file.
+    pub file: Arc<str>,
+    /// The line of the chart in it.
+    pub line: u32,
+    /// The chart's name.
+    pub chart: String,
+    /// The version or range.
+    pub version: String,
+    /// The repository.
+    pub repository: String,
+    /// The lock's path.
+    pub lock: String,
+    /// The environment.
+    pub environment: String,
+    /// The component.
+    pub component: String,
+}

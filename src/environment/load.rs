@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::charts::{ChartLock, ChartSource, LOCK, Pin, RemoteChart};
 use super::names::nearest;
-use super::{Environment, EnvironmentError, document, rules, schema};
+use super::{Environment, EnvironmentError, Unpinned, document, rules, schema};
 use crate::helm::yaml::{Node, YamlLimits};
 use crate::manifest::{EntryKind, Files, FilesError, SourceLine};
 
@@ -21,6 +22,7 @@ pub struct Loaded {
     /// The file's path from the root of the repository.
     pub file: Arc<str>,
     document: Arc<Node>,
+    lock: ChartLock,
 }
 
 impl Loaded {
@@ -46,6 +48,69 @@ impl Loaded {
         let path: Vec<&str> = names.iter().map(String::as_str).collect();
         let mark = (0..=path.len()).rev().find_map(|length| self.document.locate(&path[..length]));
         SourceLine { file: Arc::clone(&self.file), line: mark.map_or(1, |mark| mark.line.max(1)) }
+    }
+
+    /// The path from the root of the repository of the lock that pins charts from elsewhere.
+    pub fn lock_path(&self) -> String {
+        format!("{}/{LOCK}", self.folder())
+    }
+
+    /// The pins of charts from elsewhere.
+    pub fn lock(&self) -> &ChartLock {
+        &self.lock
+    }
+
+    /// The same environment with other pins.
+    #[must_use]
+    pub fn with_lock(self, lock: ChartLock) -> Self {
+        Self { lock, ..self }
+    }
+
+    /// The chart from elsewhere of a component, if it has one.
+    pub fn remote_chart(&self, component: usize) -> Option<&RemoteChart> {
+        match &self.environment.spec.components.get(component)?.chart {
+            Some(ChartSource::Remote(chart)) => Some(chart),
+            Some(ChartSource::Folder(_)) | None => None,
+        }
+    }
+
+    /// What the chart from elsewhere of a component is pinned to.
+    pub fn pin(&self, component: usize) -> Option<&Pin> {
+        self.lock.pin(self.remote_chart(component)?)
+    }
+
+    /// Where the files that rendering sees hold a packed chart from elsewhere: below the lock, where a revision can have
+    /// nothing of its own.
+    pub fn packed_path(&self, pin: &Pin) -> String {
+        let digest = pin.digest.trim_start_matches("sha256:");
+        let short = digest.get(..12).unwrap_or(digest);
+        // A version is a text from a repository: it must not lead elsewhere.
+        let version = pin.resolved.replace('/', "_");
+        format!("{}/{short}/{}-{version}.tgz", self.lock_path(), pin.name)
+    }
+
+    /// Where the component's chart is in the files that rendering sees; `None` for plain manifests.
+    pub fn chart_path(&self, component: usize) -> Result<Option<String>, Box<Unpinned>> {
+        let about = &self.environment.spec.components[component];
+        let chart = match &about.chart {
+            None => return Ok(None),
+            Some(ChartSource::Folder(folder)) => return Ok(Some(folder.clone())),
+            Some(ChartSource::Remote(chart)) => chart,
+        };
+        if let Some(pin) = self.lock.pin(chart) {
+            return Ok(Some(self.packed_path(pin)));
+        }
+        let place = self.line_of(&format!("/spec/components/{component}/chart"));
+        Err(Box::new(Unpinned {
+            file: place.file,
+            line: place.line,
+            chart: chart.name.clone(),
+            version: chart.version.clone(),
+            repository: chart.repository.clone(),
+            lock: self.lock_path(),
+            environment: self.environment.metadata.name.clone(),
+            component: about.name.clone(),
+        }))
     }
 
     /// What the file says under `set` of a component, with the places of all values.
@@ -83,7 +148,16 @@ pub fn load(files: &dyn Files, name: &str) -> Result<Loaded, Vec<EnvironmentErro
             let folder = format!("{FOLDER}/{name}");
             rules::check(&rules::Input { files, name, folder: &folder, text: &text }, document, problems);
         })?;
-    Ok(Loaded { environment, file, document: Arc::new(document) })
+    let mut loaded = Loaded { environment, file, document: Arc::new(document), lock: ChartLock::default() };
+    let count = loaded.environment.spec.components.len();
+    if (0..count).any(|index| loaded.remote_chart(index).is_some()) {
+        let path: Arc<str> = loaded.lock_path().into();
+        if files.entry(&path).map_err(|error| vec![EnvironmentError::from(error)])?.is_some() {
+            let text = text_of(files, &path).map_err(|error| vec![error])?;
+            loaded.lock = ChartLock::read(&path, &text)?;
+        }
+    }
+    Ok(loaded)
 }
 
 fn read(files: &dyn Files, name: &str, file: &str) -> Result<String, EnvironmentError> {
@@ -97,6 +171,11 @@ fn read(files: &dyn Files, name: &str, file: &str) -> Result<String, Environment
             (None, known) => format!("the repository has {}", known.join(", ")),
         }));
     }
+    text_of(files, file)
+}
+
+/// The text of a file that is not too long.
+fn text_of(files: &dyn Files, file: &str) -> Result<String, EnvironmentError> {
     if let Some(entry) = files.entry(file)?.filter(|entry| entry.size > LIMITS.bytes as u64) {
         return Err(FilesError::TooLarge {
             path: file.to_owned(),

@@ -3,6 +3,7 @@
 //! The types in `spec` are the only description of the file: the JSON Schema for editors and the CRD's come from them, and
 //! a document's shape is compared with that schema. What a schema cannot say is in `rules`.
 
+mod charts;
 mod document;
 mod error;
 mod load;
@@ -19,8 +20,9 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub use charts::{ChartLock, ChartSource, LOCK, Pin, RemoteChart, is_digest, is_loopback};
 pub(crate) use document::read;
-pub use error::{DependencyCycle, EnvironmentError, Place};
+pub use error::{DependencyCycle, EnvironmentError, Place, Unpinned};
 pub use load::{Loaded, list, load};
 pub(crate) use names::{did_you_mean, excerpt, not_a_label};
 pub use order::order;

@@ -9,7 +9,7 @@ use super::names::{did_you_mean, excerpt, not_a_label};
 use super::order;
 use super::problems::Problems;
 use super::spec::{DATASETS, NAMESPACES, PRODUCERS};
-use super::{paths, producer_rules};
+use super::{charts, paths, producer_rules};
 use crate::helm::yaml::{Content, Mark, Node};
 use crate::manifest::{EntryKind, Files, PathPattern};
 
@@ -126,6 +126,9 @@ fn origin(input: &Input<'_>, component: &Node, at: &str, problems: &mut Problems
                 problems.add(key.mark, what, "leave it out, or make the folder a chart".to_owned());
             }
         }
+    }
+    if let Some(node) = component.get("chart") {
+        charts::check(node, &format!("{at}.chart"), problems);
     }
     if let Some(node) = component.get("chart")
         && let Some(path) =

@@ -18,6 +18,9 @@ fn visit(node: &Node, schema: &Value, path: &str, problems: &mut Problems) {
     if let Some(choices) = choices(schema) {
         return one_of(node, &choices, path, problems);
     }
+    if let Some(kinds) = schema.get("anyOf").and_then(Value::as_array) {
+        return one_kind(node, kinds, path, problems);
+    }
     match (expected, &node.content) {
         (Some("object"), Content::Map(_)) => object(node, schema, path, problems),
         (Some("array"), Content::Seq(items)) => {
@@ -96,6 +99,15 @@ fn object(node: &Node, schema: &Value, path: &str, problems: &mut Problems) {
                 .map_or_else(String::new, |text| format!(": {}", excerpt(text).to_lowercase()));
             problems.add(node.mark, format!("{place} has no `{name}`"), format!("add it{meaning}"));
         }
+    }
+}
+
+/// A text or a mapping: what is there is compared with the schema of its own kind.
+fn one_kind(node: &Node, kinds: &[Value], path: &str, problems: &mut Problems) {
+    let wanted = if matches!(node.content, Content::Map(_)) { "object" } else { "string" };
+    match kinds.iter().find(|kind| kind.get("type").and_then(Value::as_str) == Some(wanted)) {
+        Some(kind) => visit(node, kind, path, problems),
+        None => wrong_type(node, "string", path, problems),
     }
 }
 

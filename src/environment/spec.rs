@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::ChartSource;
+
 /// The component that the producers' CronJobs belong to. No component of a file may have this name.
 pub const PRODUCERS: &str = "producers";
 
@@ -152,10 +154,10 @@ pub struct Component {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), extend("pattern" = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub namespace: Option<String>,
-    /// The folder of a Helm chart, from the root of the repository.
+    /// The folder of a Helm chart, from the root of the repository; or a chart from elsewhere: `repository`, `name` and
+    /// `version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1024))]
-    pub chart: Option<String>,
+    pub chart: Option<ChartSource>,
     /// Which Helm's bytes the chart renders to: 4, or 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 3, max = 4))]
@@ -217,6 +219,11 @@ pub struct Producer {
     #[serde(default = "kafka")]
     #[schemars(length(min = 1, max = 1024))]
     pub bootstrap_servers: String,
+    /// A Secret whose `librdkafka.properties` holds settings of the Kafka client, its login among them; the files that they name
+    /// lie beside it, in `/etc/mooring/kafka`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), extend("pattern" = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    pub secret: Option<String>,
     /// The container image, if not the one of this release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]

@@ -66,6 +66,12 @@ pub enum FilesError {
         /// The limit, with its unit.
         limit: String,
     },
+    /// A file from elsewhere that cannot be had now; it may be there later.
+    #[error("{reason}")]
+    Elsewhere {
+        /// What was tried, and what was wrong with it.
+        reason: String,
+    },
     /// The store failed underneath.
     #[error("{path}: cannot be read: {reason}")]
     Unreadable {

@@ -4,6 +4,7 @@
 mod added;
 mod catalog;
 mod changes;
+mod compare;
 pub mod drift;
 mod fights;
 pub mod health;
@@ -22,6 +23,7 @@ mod steps;
 
 pub use catalog::{Catalog, Resource};
 pub use changes::{Change, Comparison, changes};
+pub use compare::{Difference, Fate, compare};
 pub use drift::{Actor, FieldDrift};
 pub use fights::{Fight, Fights};
 pub use observed::{Baseline, Hold, Inventory, InventoryEntry, Observed, ObservedError, ObservedSet};

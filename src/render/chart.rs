@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::error::RenderError;
 use super::origins::{Written, locate};
@@ -65,6 +66,14 @@ fn source(component: &Arc<str>, file: &RenderedFile, document: u32) -> ManifestS
     ManifestSource { component: component.clone(), file: file.path.clone(), document, line: 1 }
 }
 
+/// What random functions of one release begin with: two releases with the same templates make up different passwords.
+fn seed_of(seed: [u8; 32], release: &Release) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(seed);
+    digest.update(format!("{}/{}", release.namespace, release.name));
+    digest.finalize().into()
+}
+
 fn release(
     context: &RenderContext<'_>,
     unsealed: &Unsealed,
@@ -75,7 +84,8 @@ fn release(
 ) -> Result<ReleaseOutput, RenderError> {
     let spec = &context.environment.environment.spec;
     let component = &spec.components[index];
-    let folder = component.chart.as_deref().unwrap_or_default();
+    let path = context.environment.chart_path(index)?.unwrap_or_default();
+    let folder = path.as_str();
     let wrong = |reason: String| RenderError::Chart { chart: folder.to_owned(), reason };
     let helm_version = if component.helm == Some(3) { HelmVersion::Helm3 } else { HelmVersion::Helm4 };
     let chart =
@@ -110,7 +120,7 @@ fn release(
         layers: &layers,
         release: &release,
         capabilities: &capabilities,
-        seed,
+        seed: seed_of(seed, &release),
         now,
         limits: Limits::default(),
         origins,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::cache::Rendering;
 use super::error::RenderError;
@@ -87,7 +88,7 @@ fn cache_key(context: &RenderContext<'_>, index: usize) -> Result<CacheKey, Rend
     if component.chart.is_some() {
         parts.extend(context.api_versions.iter().cloned());
     }
-    let folder = component.chart.as_ref().or(component.manifests.as_ref()).cloned().unwrap_or_default();
+    let folder = context.environment.chart_path(index)?.or(component.manifests.clone()).unwrap_or_default();
     let values = component.values.iter().map(|name| context.environment.values_path(name));
     for path in std::iter::once(folder).chain(values) {
         let entry = context.files.entry(&path)?;
@@ -123,8 +124,7 @@ fn render_component(
     let mut once = HashMap::new();
     if first.nondeterministic {
         // A day later, with other dice: what differs is made up by the template.
-        let mut seed = context.seed;
-        seed.iter_mut().for_each(|byte| *byte = byte.wrapping_mul(31).wrapping_add(7));
+        let seed = Sha256::digest(context.seed).into();
         let later = context.now.checked_add(jiff::SignedDuration::from_hours(25)).unwrap_or(context.now);
         let second = chart::render(context, unsealed, index, seed, later)?;
         let identity = |value: &Value| {

@@ -1,5 +1,6 @@
 //! Why a component does not render.
 
+use crate::environment::Unpinned;
 use crate::manifest::{Confidential, FilesError, ManifestError};
 use crate::sops::SopsError;
 
@@ -10,6 +11,9 @@ pub enum RenderError {
     /// A file cannot be read.
     #[error("{0}")]
     Files(#[from] FilesError),
+    /// A chart from elsewhere that nothing pins.
+    #[error("{0}")]
+    Unpinned(#[from] Box<Unpinned>),
     /// An encrypted file cannot be opened.
     #[error("{0}")]
     Sops(#[from] SopsError),
@@ -76,6 +80,11 @@ pub enum RenderError {
 }
 
 impl RenderError {
+    /// Whether it may go away by itself: a chart from elsewhere that cannot be fetched now.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Files(FilesError::Elsewhere { .. }))
+    }
+
     /// The error without decrypted values: Helm's words repeat what a template or a schema stumbled over.
     pub(super) fn scrubbed(self, confidential: Option<&Confidential>) -> Self {
         let text = self.to_string();

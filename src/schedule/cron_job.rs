@@ -13,6 +13,9 @@ pub const PRODUCER_LABEL: &str = "mooring.dev/producer";
 /// Where descriptions of datasets lie in a producer's container.
 const DESCRIPTIONS: &str = "/etc/mooring/datasets";
 
+/// Where the Secret with the Kafka client's settings lies in a producer's container.
+const KAFKA_SETTINGS: &str = "/etc/mooring/kafka";
+
 /// The exit code by which `mooring-producer` says that its arguments are wrong: trying again would not help.
 const BAD_ARGUMENTS: i32 = 4;
 
@@ -80,6 +83,9 @@ fn pod(producer: &Producer) -> Value {
         "--time-zone".to_owned(),
         producer.time_zone.clone(),
     ];
+    if producer.secret.is_some() {
+        args.extend(["--settings".to_owned(), format!("{KAFKA_SETTINGS}/librdkafka.properties")]);
+    }
     args.extend(producer.args.iter().cloned());
     let resources = producer.resources.as_ref().map_or_else(
         || json!({ "requests": { "cpu": "100m", "memory": "64Mi" }, "limits": { "memory": "128Mi" } }),
@@ -89,6 +95,10 @@ fn pod(producer: &Producer) -> Value {
     if producer.has_described_dataset() {
         mounts.push(json!({ "name": "dataset", "mountPath": DESCRIPTIONS, "readOnly": true }));
         volumes.push(json!({ "name": "dataset", "configMap": { "name": dataset_name(producer) } }));
+    }
+    if let Some(secret) = &producer.secret {
+        mounts.push(json!({ "name": "kafka", "mountPath": KAFKA_SETTINGS, "readOnly": true }));
+        volumes.push(json!({ "name": "kafka", "secret": { "secretName": secret } }));
     }
     let mut pod = json!({
         "restartPolicy": "Never",
@@ -217,6 +227,25 @@ mod tests {
         let config_map = dataset_config_map(producer, &environment, "kind: Dataset");
         assert_eq!(pod["volumes"][0]["configMap"]["name"], config_map["metadata"]["name"]);
         assert_eq!(config_map["data"], json!({ "shipments.yaml": "kind: Dataset" }));
+    }
+
+    #[test]
+    fn a_login_comes_from_a_secret_and_is_no_argument() {
+        let mut environment = environment();
+        environment.spec.producers[0].secret = Some("kafka-login".to_owned());
+        let pod = &cron_job(&environment.spec.producers[0], &environment)["spec"]["jobTemplate"]["spec"]["template"]
+            ["spec"];
+        assert_eq!(pod["volumes"], json!([{ "name": "kafka", "secret": { "secretName": "kafka-login" } }]));
+        let container = &pod["containers"][0];
+        assert_eq!(container["volumeMounts"][0]["mountPath"], "/etc/mooring/kafka");
+        let args: Vec<&str> =
+            container["args"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        // Before the producer's own, which may add to the settings by `--set`.
+        assert!(
+            args.windows(3)
+                .any(|three| three == ["--settings", "/etc/mooring/kafka/librdkafka.properties", "--late"]),
+            "{args:?}"
+        );
     }
 
     #[test]

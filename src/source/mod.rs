@@ -9,6 +9,7 @@
 //! behind.
 
 mod address;
+mod charts;
 mod clone;
 mod credentials;
 mod digest;
@@ -39,6 +40,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 pub use address::Address;
+pub use charts::{ChartError, ChartFiles, ChartStore, Login, Logins};
 pub use credentials::{Credentials, SecretFrom, SecretText};
 pub use error::{HostKeyError, SourceError};
 pub use git::{Arrival, GitOptions};

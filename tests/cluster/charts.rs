@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::scene::{Scene, config_map};
+use crate::web::Repository;
 
 const CHART: &str = "apiVersion: v2\nname: app\nversion: 0.1.0\n";
 
@@ -131,4 +132,53 @@ fn a_broken_chart_and_a_wrong_value_are_refused_with_their_places() {
         "{}",
         scene.agent().text()
     );
+}
+
+#[test]
+fn a_chart_from_elsewhere_is_what_the_lock_pins_with_a_login_out_of_a_secret() {
+    let repository = Repository::start(Some(("ann", "t0p")));
+    let digest = repository.publish("1.0.0");
+    let mut scene = Scene::new();
+    scene.make_namespace();
+    let url = &repository.url;
+    let chart = format!("{{repository: \"{url}\", name: app, version: ^1, secret: login}}");
+    scene.push(&[
+        (
+            "environment",
+            &format!("components: [{{name: app, chart: {chart}}}, {{name: good, manifests: good}}]"),
+        ),
+        ("good/all.yaml", &config_map("good", &[("a", "1")])),
+    ]);
+    scene.start();
+    scene.settles();
+    assert_eq!(scene.datum("good", "a").as_deref(), Some("1"), "the other one is applied");
+    assert!(scene.agent().said("run `mooring chart update"), "{}", scene.agent().text());
+
+    // Pinned, but the Secret is not there yet: it is asked again.
+    repository.publish("1.1.0");
+    let pin =
+        format!("{{repository: \"{url}\", name: app, version: ^1, resolved: 1.0.0, digest: \"{digest}\"}}");
+    let lock = format!("environments/{}/charts.lock", scene.name);
+    scene.push(&[(lock.as_str(), &format!("charts: [{pin}]\n"))]);
+    scene.settles();
+    assert!(scene.agent().said("asks for the Secret login"), "{}", scene.agent().text());
+    scene.kubectl(&[
+        "create",
+        "secret",
+        "generic",
+        "login",
+        "--from-literal=username=ann",
+        "--from-literal=password=t0p",
+    ]);
+    scene.wait_until("the chart is fetched", || scene.datum("app", "version").as_deref() == Some("1.0.0"));
+    assert!(!scene.agent().text().contains("t0p"));
+
+    // Once it is in the cache, a restart and a drift report need no repository.
+    repository.forget();
+    scene.agent().kill();
+    scene.start();
+    scene.settles();
+    scene.disturb("app", "version");
+    let origin = scene.drift_of("app")["fields"][0]["origin"].take();
+    assert!(origin.to_string().contains("app-1.0.0.tgz/templates/map.yaml"), "{origin}");
 }

@@ -38,3 +38,5 @@ mod signatures;
 mod sops;
 mod transports;
 mod trouble;
+#[path = "../web/mod.rs"]
+mod web;

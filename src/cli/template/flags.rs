@@ -23,7 +23,7 @@ pub struct Accepted {
     enable_dns: bool,
     /// Where the chart would be fetched from
     #[arg(long, value_name = "URL", hide = true)]
-    repo: Option<String>,
+    pub(super) repo: Option<String>,
     /// Check the chart's signature
     #[arg(long, hide = true)]
     verify: bool,
@@ -87,9 +87,9 @@ pub struct Accepted {
     #[arg(long, hide = true)]
     pass_credentials: bool,
     #[arg(long, value_name = "TEXT", hide = true)]
-    password: Option<String>,
+    pub(super) password: Option<String>,
     #[arg(long, hide = true)]
-    plain_http: bool,
+    pub(super) plain_http: bool,
     #[arg(long, value_name = "N", hide = true)]
     qps: Option<String>,
     #[arg(long, value_name = "FILE", hide = true)]
@@ -111,9 +111,9 @@ pub struct Accepted {
     #[arg(long, value_name = "TIME", hide = true)]
     timeout: Option<String>,
     #[arg(long, value_name = "NAME", hide = true)]
-    username: Option<String>,
+    pub(super) username: Option<String>,
     #[arg(long, value_name = "VERSION", hide = true)]
-    version: Option<String>,
+    pub(super) version: Option<String>,
     #[arg(long, value_name = "WAY", num_args = 0..=1, require_equals = true, default_missing_value = "watcher", hide = true)]
     wait: Option<String>,
     #[arg(long, hide = true)]
@@ -148,9 +148,6 @@ impl Accepted {
         }
         if self.verify {
             return Err("--verify is not done: check the chart with `helm verify` first".to_owned());
-        }
-        if self.repo.is_some() {
-            return Err("--repo: charts are not fetched from elsewhere: pull the chart first".to_owned());
         }
         Ok(())
     }

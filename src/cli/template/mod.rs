@@ -2,6 +2,7 @@
 
 mod flags;
 mod local;
+mod remote;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -30,6 +31,8 @@ const EXAMPLES: &str = "\
 Examples:
   mooring template trino components/trino
   mooring template trino components/trino -f environments/local/values/trino.yaml --set workers=3
+  mooring template web nginx --repo https://charts.example.org --version ^1.2
+  mooring template web oci://registry.example.org/charts/nginx --version 1.2.3
   mooring template trino trino-1.2.0.tgz --include-crds --kube-version 1.36 -a monitoring.coreos.com/v1
   mooring template trino components/trino --show-only templates/coordinator.yaml";
 
@@ -196,10 +199,14 @@ fn template(
     }
     let (seed, now) = (seed()?, jiff::Timestamp::now());
     let (name, reference) = name_and_chart(args, seed, now)?;
-    let path = locate(&reference, folder)?;
+    let elsewhere = remote::chart(&args.accepted, &reference);
+    let path = if elsewhere.is_none() { locate(&reference, folder)? } else { PathBuf::new() };
     let layers = layers(args, folder, helm)?;
     check_layers(&layers, helm).map_err(|error| error.to_string())?;
-    let chart = load(&path, warnings)?;
+    let chart = match &elsewhere {
+        Some(elsewhere) => remote::fetch(&args.accepted, elsewhere, helm)?,
+        None => load(&path, warnings)?,
+    };
     let release =
         Release { name, namespace: args.namespace.clone(), revision: 1, is_upgrade: args.is_upgrade };
     let request = RenderRequest {
@@ -235,7 +242,7 @@ fn template(
 /// The text of an error; with `--debug`, what templates wrote that is no YAML goes to standard output.
 fn failed(error: &HelmError, accepted: &Accepted, stdout: &mut String) -> String {
     if accepted.dependency_update && matches!(error, HelmError::MissingDependencies { .. }) {
-        return format!("--dependency-update: charts are not fetched from elsewhere: {error}");
+        return format!("--dependency-update is not done: run `helm dependency build` first: {error}");
     }
     if !error.is_from_rendering() {
         return error.to_string();
@@ -251,7 +258,7 @@ fn failed(error: &HelmError, accepted: &Accepted, stdout: &mut String) -> String
 }
 
 /// What random values and keys of templates begin with.
-fn seed() -> Result<[u8; 32], String> {
+pub(super) fn seed() -> Result<[u8; 32], String> {
     let mut seed = [0; 32];
     fs::File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut seed))
@@ -303,7 +310,8 @@ fn locate(reference: &str, folder: &Path) -> Result<PathBuf, String> {
     }
     if reference.contains("://") {
         return Err(format!(
-            "{reference}: charts are not fetched from elsewhere: pull it first, and name the folder or the .tgz file"
+            "{reference}: a chart is fetched by its name with --repo URL, or as oci://HOST/PATH/NAME; or download it first, \
+             and name the .tgz file"
         ));
     }
     if Path::new(reference).is_absolute() || reference.starts_with('.') {

@@ -126,7 +126,8 @@ impl Version {
         })
     }
 
-    fn compare(&self, other: &Self) -> Ordering {
+    /// Which one comes first; what was built from it (`+...`) does not count.
+    pub fn compare(&self, other: &Self) -> Ordering {
         let numbers = |version: &Self| (version.major, version.minor, version.patch);
         numbers(self).cmp(&numbers(other)).then_with(|| compare_pre(&self.pre, &other.pre))
     }
