@@ -184,9 +184,9 @@ maven() {
     if ! once "maven/$(key "${@:2}")"; then
         need_packages mvn:maven
         maven_project "${@:2}" >"$filling/pom.xml"
-        # Some parents name repositories that are gone: whatever they name, Central has it.
-        printf '<settings><mirrors><mirror><id>central-alone</id><mirrorOf>*</mirrorOf><url>%s</url></mirror></mirrors></settings>\n' \
-            https://repo.maven.apache.org/maven2 >"$filling/settings.xml"
+        # Some parents name repositories that are gone: what they name is Central's too.
+        printf '<settings><mirrors><mirror><id>central-alone</id><mirrorOf>*,!central</mirrorOf><url>file://%s</url></mirror></mirrors></settings>\n' \
+            "$filling/none" >"$filling/settings.xml"
         : >"$log"
         with_progress "fetching ${2} and $(($# - 2)) more" 0 "$log" mvn -B -C -gs "$filling/settings.xml" -f "$filling/pom.xml" \
             org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime \

@@ -14,9 +14,11 @@ readonly all=(
     other_values_change_topics_and_nothing_else
     fewer_partitions_are_refused_aloud
     the_producer_fills_a_topic_to_the_event
+    the_broker_tells_prometheus_what_came_in
     a_table_of_a_layer_lies_in_its_bucket
     killed_pods_come_back_with_their_data
     jobs_run_again_change_nothing
+    with_a_certificate_all_talk_to_kafka_by_tls_alone
     another_store_is_named_and_none_is_run
 )
 # shellcheck source=tests/node/lib.sh
@@ -54,12 +56,11 @@ kafka() {
 
 # catalog METHOD PATH [BODY]: through the API server.
 catalog() {
-    local port forward status=0
+    local port forwarder status=0
     port=$(free_port)
-    in_lakehouse port-forward service/iceberg-catalog "$port:8181" >/dev/null &
-    forward=$!
+    forward lakehouse service/iceberg-catalog "$port:8181"
     eventually 30 answers "$port" /v1/config && curl -sS --fail-with-body -X "$1" -H 'Content-Type: application/json' ${3:+--data "$3"} "http://127.0.0.1:$port$2" || status=1
-    kill "$forward"
+    kill "$forwarder"
     return "$status"
 }
 
@@ -115,9 +116,10 @@ topics_are_as_the_values_say() {
 }
 
 # A setting that is changed, one that is new, one that is taken out, and partitions.
+readonly others=(--set 'broker.heap=512m,topics.clicks.partitions=5' --set-string 'topics.orders.config.retention\.ms=3600000'
+    --set-string 'topics.orders.config.cleanup\.policy=compact\,delete' --set 'topics.sensors.config=null')
 other_values_change_topics_and_nothing_else() {
-    install kafka --set broker.heap=512m,topics.clicks.partitions=5 --set-string 'topics.orders.config.retention\.ms=3600000' \
-        --set-string 'topics.orders.config.cleanup\.policy=compact\,delete' --set 'topics.sensors.config=null' && done_job kafka kafka-topics &&
+    install kafka "${others[@]}" && done_job kafka kafka-topics &&
         [[ $(topic orders) == $'3\ncleanup.policy=compact,delete\nretention.ms=3600000' ]] && [[ $(topic clicks) == $'5\nretention.ms=86400000' ]] &&
         [[ $(topic sensors) == 3 ]] && [[ $(in_lakehouse get pod kafka-0 -o 'jsonpath={.status.containerStatuses[0].restartCount}') == 0 ]] &&
         job_says kafka kafka-topics >"$work/said" && cat "$work/said" && ! grep -q 'customers\|devices\|products\|windows' "$work/said"
@@ -130,7 +132,7 @@ job_says() {
 }
 
 fewer_partitions_are_refused_aloud() {
-    chart kafka --set broker.heap=512m,topics.clicks.partitions=1 >"$work/fewer.yaml" && in_lakehouse apply --server-side -f "$work/fewer.yaml" || return
+    chart kafka "${others[@]}" --set topics.clicks.partitions=1 >"$work/fewer.yaml" && in_lakehouse apply --server-side -f "$work/fewer.yaml" || return
     local name
     name=$(grep -o 'name: kafka-topics-[0-9a-f]\{8\}$' "$work/fewer.yaml")
     eventually 60 refuses "job/${name#name: }" && [[ $(topic clicks) == $'5\nretention.ms=86400000' ]] && in_lakehouse delete "job/${name#name: }" &&
@@ -139,14 +141,22 @@ fewer_partitions_are_refused_aloud() {
 
 refuses() { in_lakehouse logs "$1" | grep 'the topic clicks has 5 partitions, and Kafka cannot take any away: 1 are wanted'; }
 
-# events TOPIC: by the offsets of its partitions.
-events() { kafka get-offsets --topic "$1" | awk -F: '{ sum += $3 } END { print sum + 0 }'; }
+# events TOPIC [FLAG]...: by the offsets of its partitions.
+events() { kafka get-offsets --topic "$1" "${@:2}" | awk -F: '{ sum += $3 } END { print sum + 0 }'; }
 
 the_producer_fills_a_topic_to_the_event() {
     in_lakehouse apply -f "$here/producer.yaml" && in_lakehouse wait job/fill --for=condition=Complete --timeout=90s || return
     in_lakehouse logs job/fill | tail -n 5
     records=$(in_lakehouse logs job/fill | grep -o '"records": *[0-9]*' | head -n 1 | grep -o '[0-9]*$')
     ((records > 1000)) && [[ $(events orders) == "$records" ]] && [[ $(events mooring.windows) == 1 ]]
+}
+
+# Port 9404 is asked through the API server.
+the_broker_tells_prometheus_what_came_in() {
+    in_lakehouse get --raw /api/v1/namespaces/lakehouse/pods/kafka-0:9404/proxy/metrics >"$work/metrics" && grep -c '^kafka_' "$work/metrics" || return
+    grep '_messagesin_total{topic="orders"' "$work/metrics"
+    awk -v wanted="$records" '/^kafka_server_brokertopicmetrics_messagesin_total\{topic="orders"/ { found = $2 == wanted } END { exit !found }' "$work/metrics" &&
+        grep -qx 'kafka_server_replicamanager_underreplicatedpartitions 0.0' "$work/metrics"
 }
 
 # The fixture itself places tables below its warehouse alone: engines name the place, which the namespace says.
@@ -194,9 +204,44 @@ started_again() {
 
 jobs_run_again_change_nothing() {
     in_lakehouse delete jobs --all && in_lakehouse apply --server-side -f "$work/minio.yaml" -f "$work/kafka.yaml" >/dev/null &&
-        done_job minio minio-setup && done_job kafka kafka-topics && [[ $(job_says kafka kafka-topics) == '7 topics are as the values say' ]] || return
+        done_job minio minio-setup && done_job kafka kafka-topics && job_says kafka kafka-topics >"$work/said" && cat "$work/said" &&
+        [[ $(tail -n 1 "$work/said") == '7 topics are as the values say' ]] && ! grep -e '-config\|->\|Created' "$work/said" || return
     as=spark
     [[ $(mc cat store/gold/dir/one) == one ]]
+}
+
+# make_certificates: as cert-manager would, into $work/tls.
+make_certificates() {
+    mkdir -p "$work/tls" && cd "$work/tls" || return
+    openssl req -x509 -newkey rsa:2048 -noenc -days 2 -subj '/CN=lakehouse of the test' -keyout ca.key -out ca.crt &&
+        openssl req -x509 -newkey rsa:2048 -noenc -days 2 -subj /CN=kafka -CA ca.crt -CAkey ca.key -keyout tls.key -out tls.crt \
+            -addext 'subjectAltName=DNS:kafka,DNS:*.kafka-headless.lakehouse.svc.cluster.local'
+    local status=$?
+    cd - >/dev/null && return "$status"
+}
+
+# A producer as an environment has it, with its login by a Secret; the CronJob is suspended, and its Job is made by hand.
+with_a_certificate_all_talk_to_kafka_by_tls_alone() {
+    local before job tls=(--command-config /run/tls/client.properties)
+    job=tls-$(($(date +%s) / 60))
+    make_certificates && printf '%s\n' security.protocol=SSL ssl.ca.location=/etc/mooring/kafka/ca.crt >"$work/tls/librdkafka.properties" &&
+        in_lakehouse create secret generic kafka-tls --from-file="$work/tls/tls.crt" --from-file="$work/tls/tls.key" --from-file="$work/tls/ca.crt" &&
+        in_lakehouse create secret generic kafka-client --from-file="$work/tls/librdkafka.properties" --from-file="$work/tls/ca.crt" &&
+        before=$(events sensors) && install kafka "${others[@]}" --set tls.secret=kafka-tls &&
+        in_lakehouse rollout status statefulset/kafka --timeout=180s && done_job kafka kafka-topics || return
+    ! timeout 15 "$CLUSTER_BIN/kubectl" --kubeconfig "$work/first/kubeconfig" --namespace lakehouse exec kafka-0 -- /opt/kafka/bin/kafka-topics.sh --bootstrap-server kafka:9092 --list &&
+        kafka topics "${tls[@]}" --list | grep -x orders || return
+    mkdir -p "$work/lab/environments/tls" && cat >"$work/lab/environments/tls/environment.yaml" <<'END'
+apiVersion: mooring.dev/v1alpha1
+kind: Environment
+metadata: {name: tls}
+spec:
+  namespace: lakehouse
+  producers:
+    - {name: tls, schedule: "* * * * *", dataset: sensors, topic: sensors, eventsPerSecond: 5, secret: kafka-client, suspend: true}
+END
+    (cd "$work/lab" && "$MOORING_BIN" render tls producers) | in_lakehouse apply -f - && in_lakehouse create job "$job" --from=cronjob/tls &&
+        in_lakehouse wait "job/$job" --for=condition=Complete --timeout=120s && (($(events sensors "${tls[@]}") > before))
 }
 
 another_store_is_named_and_none_is_run() {
@@ -206,7 +251,7 @@ another_store_is_named_and_none_is_run() {
 
 # Each goes on where the one before ended.
 chained=yes
-need_packages curl:curl
+need_packages curl:curl openssl:openssl
 start_nodes
 ensure_agent
 run_tests "$@"

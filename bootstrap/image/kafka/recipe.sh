@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034 # build.sh uses all of it
-upstream=docker.io/apache/kafka:4.3.1
+repository=ghcr.io/mooring-dev/kafka
 packages=("${java_packages[@]}" bash coreutils grep sed)
 left_out=("${java_left_out[@]}")
 options=(--user 1000:1000 --env JAVA_HOME=/opt/java/openjdk --env LANG=C.UTF-8
@@ -10,6 +10,8 @@ files() {
     # Without the last Kafka logs nothing.
     maven "$1/opt/kafka/libs" org.apache.kafka:kafka_2.13:4.3.1 org.apache.kafka:kafka-tools:4.3.1 \
         org.apache.logging.log4j:log4j-slf4j-impl:2.25.4
+    maven "$1/opt/kafka/metrics" io.prometheus.jmx:jmx_prometheus_javaagent:1.0.1@jar
+    mv "$1"/opt/kafka/metrics/jmx_prometheus_javaagent{-1.0.1,}.jar
     put "$here/run.sh" "$1" etc/kafka/docker/run
     put "$here/run-class.sh" "$1" opt/kafka/bin/kafka-run-class.sh
     while read -r line; do tool "$1" "${line% *}" "${line#* }"; done <<'END'

@@ -5,9 +5,11 @@ set -eu
 
 bin=/opt/kafka/bin
 broker=${BOOTSTRAP:?}
+to=(--bootstrap-server "$broker")
+if [[ -e /topics/client.properties ]]; then to+=(--command-config /topics/client.properties); fi
 
 for ((tries = 0; ; tries++)); do
-    if said=$("$bin/kafka-topics.sh" --bootstrap-server "$broker" --describe 2>&1); then break; fi
+    if said=$("$bin/kafka-topics.sh" "${to[@]}" --describe 2>&1); then break; fi
     if ((tries == 30)); then
         printf 'no broker answers at %s:\n%s\n' "$broker" "$said" >&2
         exit 1
@@ -27,7 +29,7 @@ while IFS= read -r line; do
     elif [[ $line =~ ^\ +([a-z.]+=.*)\ sensitive= ]]; then
         settings[$topic]+="${BASH_REMATCH[1]}"$'\n'
     fi
-done < <("$bin/kafka-configs.sh" --bootstrap-server "$broker" --describe --entity-type topics)
+done < <("$bin/kafka-configs.sh" "${to[@]}" --describe --entity-type topics)
 
 names=()
 while IFS= read -r line; do
@@ -45,7 +47,7 @@ make() {
     while IFS= read -r line; do
         if [[ -n $line ]]; then arguments+=(--config "$line"); fi
     done <<<"${wanted_settings[$1]:-}"
-    "$bin/kafka-topics.sh" --bootstrap-server "$broker" --create --if-not-exists --topic "$1" --partitions "${wanted[$1]}" \
+    "$bin/kafka-topics.sh" "${to[@]}" --create --if-not-exists --topic "$1" --partitions "${wanted[$1]}" \
         --replication-factor "${copies[$1]}" "${arguments[@]}"
 }
 
@@ -58,7 +60,7 @@ change() {
     fi
     if ((partitions[$1] < wanted[$1])); then
         echo "$1: ${partitions[$1]} -> ${wanted[$1]} partitions"
-        "$bin/kafka-topics.sh" --bootstrap-server "$broker" --alter --topic "$1" --partitions "${wanted[$1]}"
+        "$bin/kafka-topics.sh" "${to[@]}" --alter --topic "$1" --partitions "${wanted[$1]}"
     fi
     local set='' unset=''
     while IFS= read -r line; do
@@ -73,7 +75,7 @@ change() {
     if [[ -n $unset ]]; then arguments+=(--delete-config "${unset#,}"); fi
     if ((${#arguments[@]})); then
         echo "$1: ${arguments[*]}"
-        "$bin/kafka-configs.sh" --bootstrap-server "$broker" --alter --entity-type topics --entity-name "$1" "${arguments[@]}"
+        "$bin/kafka-configs.sh" "${to[@]}" --alter --entity-type topics --entity-name "$1" "${arguments[@]}"
     fi
 }
 

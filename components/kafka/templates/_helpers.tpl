@@ -15,7 +15,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "kafka.labels" -}}
 {{ include "kafka.selector" . }}
-app.kubernetes.io/version: {{ .Values.image.tag | quote }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: lakehouse
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
@@ -26,6 +26,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- define "kafka.headless" -}}
 {{ include "kafka.fullname" . }}-headless
+{{- end -}}
+
+{{/* What clients and brokers talk by. Its name is not SSL: the image would ask for keystores of Java's own kind. */}}
+{{- define "kafka.listener" -}}
+{{ ternary "TLS" "PLAINTEXT" (ne .Values.tls.secret "") }}
+{{- end -}}
+
+{{/* Settings of a client's, where there is TLS. */}}
+{{- define "kafka.client" -}}
+security.protocol=SSL
+ssl.truststore.type=PEM
+ssl.truststore.location=/run/secrets/tls/ca.crt
 {{- end -}}
 
 {{/* The domain that the pods' names are in. */}}
