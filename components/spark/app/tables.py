@@ -118,6 +118,10 @@ class Tables:
     def _make(self, table: str, columns: str, partitions: str | None) -> None:
         properties = ", ".join(f"'{key}' = '{text}'" for key, text in PROPERTIES.items())
         clause = f" PARTITIONED BY ({partitions})" if partitions else ""
+        # Not every catalog asks the namespace where its tables lie.
+        layer, name = table.split(".")[-2:]
+        if where := self.settings.locations.get(layer):
+            clause += f" LOCATION '{where}/{name}'"
         self.spark.sql(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) USING iceberg{clause} TBLPROPERTIES ({properties})")
 
     @contextmanager
