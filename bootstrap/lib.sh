@@ -9,6 +9,7 @@
 #   node.sh           what real nodes need: ensure_node, load_images
 #   cluster.sh        the control plane: start_cluster, stop_cluster, run_kubectl
 #   remote.sh         the git remote that the agent reads: start_remote
+#   lakehouse.sh      the lakehouse with an agent in the cluster: start_lakehouse, open_ways, close_ways
 #   agent.sh          the agent: start_agent, stop_agent, wait_for_agent
 #
 # Variables of the user's:
@@ -38,5 +39,7 @@ MOORING_STATE=${MOORING_STATE:-$MOORING_CACHE/local}
 . "$BOOTSTRAP/lib/cluster.sh"
 # shellcheck source=bootstrap/lib/remote.sh
 . "$BOOTSTRAP/lib/remote.sh"
+# shellcheck source=bootstrap/lib/lakehouse.sh
+. "$BOOTSTRAP/lib/lakehouse.sh"
 # shellcheck source=bootstrap/lib/agent.sh
 . "$BOOTSTRAP/lib/agent.sh"

@@ -24,6 +24,9 @@ Options:
   --node                 pods that really run, in containers, without Docker (Linux, root; docs/node.md);
                          without it they are simulated: ready at once, and nothing runs
   --nodes N              how many nodes (default: 1)
+  --lakehouse            with --node: the agent in the cluster, and the whole lakehouse with its images, until all is ready;
+                         ends with addresses and passwords (8 GiB of memory, 15 GiB of disk; the first time half an hour)
+  --preset SIZE          of the lakehouse: small (default), or medium for 16 GiB and four cores
   --demo                 play the whole story by itself: push, drift, repair, a broken push
   --context NAME         use an existing cluster, by its context in your kubeconfig, instead of our own
   --environment NAME     which of environments/ to keep (default: local)
@@ -41,13 +44,14 @@ Examples:
   $me                        start, follow, end with Ctrl-C
   $me --detach               start; then: $me kubectl get environments -A
   sudo $me --node --nodes 2  two nodes on which pods run
+  sudo $me --node --lakehouse
   $me --context kind-play    the agent on a cluster that you have
 END
 }
 
 # parse ARGUMENT...: sets command and what the options want.
 parse() {
-    command=run detached='' demo='' environment=local from=$CHECKOUT real='' nodes=1 output=text operands=()
+    command=run detached='' demo='' environment=local from=$CHECKOUT real='' nodes=1 output=text lakehouse='' preset=small operands=()
     while (($#)); do
         case $1 in
             run | status | down | reset) command=$1 ;;
@@ -58,8 +62,9 @@ parse() {
                 ;;
             --node) real=yes ;;
             --detach) detached=yes ;;
+            --lakehouse) lakehouse=yes ;;
             --demo) demo=yes ;;
-            --context | --environment | --from | --nodes | -o | --output)
+            --context | --environment | --from | --nodes | --preset | -o | --output)
                 (($# > 1)) || fail "$1 needs a value" "$me --help"
                 parse_option "$1" "$2"
                 shift
@@ -83,6 +88,10 @@ parse_option() {
             [[ $2 =~ ^[1-9][0-9]*$ ]] || fail "--nodes $2: a number from 1 on is needed"
             nodes=$2
             ;;
+        --preset)
+            [[ $2 == small || $2 == medium ]] || fail "--preset $2: there is small and medium" "$me --help"
+            preset=$2
+            ;;
         -o | --output)
             [[ $2 == text || $2 == json ]] || fail "$1 $2: text or json" "$me --help"
             output=$2
@@ -104,6 +113,11 @@ start_all() {
     ensure_agent
     say "starting the control plane${KUBE_CONTEXT:+: no, using the context $KUBE_CONTEXT}"
     start_cluster "${NODE_FLAGS[@]}"
+    if [[ -n $lakehouse ]]; then
+        start_lakehouse "$preset" "$from"
+        open_ways
+        return
+    fi
     start_remote "$from"
     say "starting the agent on the environment $environment"
     start_agent "$environment"
@@ -113,11 +127,17 @@ start_all() {
 # stop_all: the agent first, so that it does not complain of a cluster that goes away.
 stop_all() {
     stop_agent
+    close_ways
     stop_cluster
 }
 
 # show_how_to: what a newcomer does next.
 show_how_to() {
+    if is_lakehouse; then
+        show_lakehouse
+        show_stop
+        return
+    fi
     cat <<END
 
 ${bold}Mooring keeps this cluster as git says.${plain}
@@ -131,6 +151,10 @@ ${bold}Mooring keeps this cluster as git says.${plain}
   log      $agent_log
 END
     if [[ -z ${KUBE_CONTEXT:-} ]]; then printf '  %-8s %s\n' config "export KUBECONFIG=$KUBE_CONFIG"; fi
+    show_stop
+}
+
+show_stop() {
     if [[ -e $MOORING_STATE/detached ]]; then
         printf '  %-8s %s\n\n' stop "$me down"
     else
@@ -149,7 +173,8 @@ only_one() {
 # run: in the foreground until Ctrl-C, or with --detach only until all is ready.
 run() {
     only_one
-    if [[ -e $MOORING_STATE/detached && -n $(agent_pid) ]]; then
+    if is_lakehouse; then lakehouse=yes real=yes; fi
+    if [[ -z $lakehouse && -e $MOORING_STATE/detached && -n $(agent_pid) ]]; then
         view
         return
     fi
@@ -166,7 +191,7 @@ run() {
     fi
     show_how_to
     # In the background and waited for, because a trap waits for a command in the foreground.
-    follow_agent &
+    if [[ -n $lakehouse ]]; then follow_lakehouse & else follow_agent & fi
     follower=$!
     wait "$follower" || true
     fail "the agent ended by itself" "Its last words are above, all of them in $agent_log"
@@ -188,6 +213,7 @@ end_run() {
     trap '' INT TERM HUP
     printf '\n' >&2
     say "ending"
+    if [[ -n $lakehouse && -n ${follower:-} ]]; then kill "$follower" 2>/dev/null || true; fi
     stop_all
     if [[ -n ${follower:-} ]]; then wait "$follower" || true; fi # the agent's last words
     if ((ended == 130)); then exit 0; fi
@@ -201,6 +227,10 @@ status() {
         printf '%-20s %s\n' context "$KUBE_CONTEXT"
     else
         "$CLUSTER_BIN/mooring-cluster" status --dir "$MOORING_STATE/cluster" || ended=$?
+    fi
+    if is_lakehouse; then
+        status_lakehouse || ended=3
+        exit "$ended"
     fi
     if [[ -z $(agent_pid) ]]; then
         printf '%-20s stopped\n' agent
@@ -224,6 +254,12 @@ status_json() {
             cluster=null
             ended=3
         }
+    fi
+    if is_lakehouse; then
+        if lakehouse_is_ready; then ready=true; else ended=3; fi
+        agent="{\"namespace\":\"mooring-system\",\"ready\":$ready}"
+        printf '{"cluster":%s,"agent":%s,"ways":%s}\n' "$cluster" "$agent" "$(ways_json)"
+        exit "$ended"
     fi
     if [[ -n $(agent_pid) ]]; then
         if agent_is_ready; then ready=true; fi
@@ -263,12 +299,15 @@ down() {
 reset() {
     down
     # By name: whatever else is in a folder that the user chose stays.
-    rm -rf "$MOORING_STATE"/{cluster,remote.git,agent,agent.log,agent.pid,agent.port,context}
+    rm -rf "$MOORING_STATE"/{cluster,remote.git,lakehouse,agent,agent.log,agent.pid,agent.port,context}
     say "forgotten: the cluster's data and the git remote"
     if [[ -n ${KUBE_CONTEXT:-} ]]; then note "what the agent made in the cluster of $KUBE_CONTEXT stays there"; fi
 }
 
 parse "$@"
+if [[ -n $lakehouse && (-z $real || $environment != local || -n ${KUBE_CONTEXT:-}) ]]; then
+    fail "--lakehouse needs --node, and keeps the environment local" "In a cluster that you have, bootstrap/install.sh --local-git brings it."
+fi
 if [[ -n $demo && -n $real ]]; then fail "--demo and --node exclude each other" "The demo plays on simulated nodes."; fi
 if [[ -n $demo ]]; then exec "$here/demo.sh"; fi
 case $command in

@@ -58,5 +58,15 @@ fetch_runtime() {
     mv -T "$staging" "$1"
 }
 
-# load_images ARCHIVE...: into every node, for there is no registry to pull them from.
-load_images() { "$CLUSTER_BIN/mooring-cluster" load --dir "$MOORING_STATE/cluster" "$@"; }
+# load_images ARCHIVE...: into every node, for there is no registry to pull them from; not again what they have.
+load_images() {
+    local record=$MOORING_STATE/cluster/imported archive line archives=() lines=()
+    for archive in "$@"; do
+        line=$(cd "$MOORING_STATE/cluster" && stat --format '%n %s %Y' -- "$archive" && echo nodes/*) || line=''
+        if [[ -n $line ]] && grep -qsFx -- "${line//$'\n'/ }" "$record"; then continue; fi
+        archives+=("$archive")
+        lines+=("${line//$'\n'/ }")
+    done
+    if ((${#archives[@]} == 0)); then return; fi
+    "$CLUSTER_BIN/mooring-cluster" load --dir "$MOORING_STATE/cluster" "${archives[@]}" && printf '%s\n' "${lines[@]}" >>"$record"
+}

@@ -100,8 +100,8 @@ podman build --tag ghcr.io/mooring-dev/mooring-producer:try --file $work/checkou
 }
 
 an_image_that_others_publish_is_pulled() {
-    begin && stand_in docker && build_sh kafka --engine docker --tag try && [[ $(<"$work/said") == docker.io/apache/kafka:4.3.1 ]] &&
-        called 'docker pull docker.io/apache/kafka:4.3.1'
+    begin && stand_in docker && build_sh trino --engine docker --tag try && [[ $(<"$work/said") == docker.io/trinodb/trino:476 ]] &&
+        called 'docker pull docker.io/trinodb/trino:476'
 }
 
 # recipe NAME VARIABLE: one word a line.
