@@ -11,7 +11,7 @@ Every check and every test of this repository.
 
 Usage: tests/run.sh [CLASS... [--smoke]]
 
-Classes, in the order in which they run; without a name, all but the last two:
+Classes, in the order in which they run; without a name, all but the last two, and pipeline with --smoke:
   lint      formatting, commit messages, shellcheck, gofmt and go vet, clippy, docs, the floors of the house
   unit      the tests in src/, of the command line, in bootstrap/, and in the documentation
   golden    rendering against what the real Helm wrote, cron against robfig/cron, encrypted files against sops
@@ -22,6 +22,7 @@ Classes, in the order in which they run; without a name, all but the last two:
   demo      bootstrap/local.sh --demo, the whole story
   pipeline  the whole lakehouse on a real node, deployed by the agent and counted from the producer to SQL and the dashboards;
             with --smoke only that it comes up and a window is counted (Linux, root; skipped, and said so, where that cannot be)
+  charts    the lakehouse's charts one by one on a real node: rights, settings, what is made anew when (the same)
   oracle    records the golden cases again with the real Helm and sops, and fails where one changed (builds both: 12 minutes
             once)
 
@@ -29,8 +30,8 @@ What is built and logged is kept in ${MOORING_CACHE/#$HOME/\~} (MOORING_CACHE).
 END
 }
 
-readonly default_classes=(lint unit golden producer cluster node demo)
-readonly all_classes=("${default_classes[@]}" pipeline oracle)
+readonly default_classes=(lint unit golden producer cluster node demo pipeline)
+readonly all_classes=("${default_classes[@]}" charts oracle)
 readonly logs=$MOORING_CACHE/test-logs
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$MOORING_CACHE/target} CARGO_TERM_COLOR=never
 # A build of Go that notes its git state would differ in every checkout.
@@ -201,6 +202,15 @@ run_pipeline() {
     aloud=yes step 'the lakehouse' tests/pipeline/run.sh "${pipeline_flags[@]}"
 }
 
+run_charts() {
+    need_linux
+    need_go
+    step 'build the node' bootstrap/cluster/build.sh --node
+    step 'store, Kafka and catalog' tests/node/store.sh
+    step 'Trino' tests/node/query.sh
+    step 'Superset' tests/node/superset.sh
+}
+
 # The demo in a state of its own, with the program that the tests were built with.
 run_demo() {
     need_rust
@@ -262,7 +272,7 @@ for argument in "$@"; do
     classes+=("$argument")
 done
 if ((${#classes[@]} == 0)); then
-    classes=("${default_classes[@]}")
+    classes=("${default_classes[@]}") pipeline_flags=(--smoke)
 fi
 
 mkdir -p "$logs"

@@ -3,7 +3,8 @@
     lakehouse.py sql QUERY                  its rows, a line each, the values between tabs
     lakehouse.py counts MANIFESTS           every layer to the row, and revenue to the cent
     lakehouse.py ids MANIFESTS              the ids of each dataset's last window, by their sha256
-    lakehouse.py latency LOG [SINCE]        from an event's sending to each layer, by the stream's own log
+    lakehouse.py columns PAGE               whether docs/layers.md has every table with its columns and their types
+    lakehouse.py latency LOG [SINCE [SEED]] from an event's sending to each layer, by the stream's own log
 
 MANIFESTS: the topic mooring.windows as the console consumer prints it, key, tab, value. TRINO is the server's address,
 TRINO_USER who asks. Needs nothing but Python. Exit code 1: something differs.
@@ -153,10 +154,42 @@ def ids(path: str) -> int:
     return compare(wanted, there)
 
 
+def documented(page: str) -> dict[str, dict[str, str]]:
+    """Columns and their types by what the page's third headings name."""
+    found, of = {}, None
+    for line in Path(page).read_text().splitlines():
+        if line.startswith("#"):
+            of = found.setdefault(line[4:], {}) if line.startswith("### ") else None
+        elif of is not None and line.startswith("| `"):
+            names, kind = line.split(" | ")[:2]
+            of |= {name: kind for name in re.findall("`([^`]+)`", names)}
+    return found
+
+
+def columns(page: str) -> int:
+    said = documented(page)
+    beside = said["Beside the fields of events"]
+    wanted, there = {}, {}
+    for schema, table, column, kind in sql(
+        "SELECT table_schema, table_name, column_name, data_type FROM iceberg.information_schema.columns "
+        "WHERE table_schema IN ('bronze', 'silver', 'gold')"
+    ):
+        there[f"{schema}.{table}.{column}"] = kind
+    for name in {key.rpartition(".")[0] for key in there}:
+        schema, table = name.split(".")
+        of = dict(said["bronze.*"] if schema == "bronze" else said.get(name, {}))
+        if schema == "silver" and table != "quarantine":
+            late = ("lateness_ms", "is_late")
+            of |= {column: kind for column, kind in beside.items() if table in TIMES or column not in late}
+        wanted |= {f"{name}.{column}": kind for column, kind in of.items()}
+    known = set(said) - {"bronze.*", "Beside the fields of events"} <= {key.rpartition(".")[0] for key in there}
+    return compare(dict(sorted((wanted | dict.fromkeys(there.keys() - wanted.keys(), "-")).items())), there) or int(not known)
+
+
 BATCH = re.compile(r"^(\S+ \S+),(\d+) INFO batch \d+ of (\w+): .* silver after ([\d.]+) s, gold after ([\d.]+) s")
 
 
-def latency(log: str, since: str = "") -> int:
+def latency(log: str, since: str = "", seed: str = "") -> int:
     """Events by their time in Kafka; when a batch began is in the rows, how long each layer took in the log."""
     ends = []
     for line in Path(log).read_text().splitlines():
@@ -165,6 +198,8 @@ def latency(log: str, since: str = "") -> int:
             end = datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
             ends.append((end + timedelta(milliseconds=int(match[2])), float(match[4]), float(match[5])))
     where = f"WHERE kafka_time >= from_iso8601_timestamp('{since}')" if since else ""
+    if seed:
+        where += f" AND any_match(headers, h -> h.key = 'seed' AND from_utf8(h.value) = '{seed}')"
     rows = sql(
         "SELECT to_unixtime(kafka_time), to_unixtime(ingested_at) FROM iceberg.bronze.orders "
         f"{where} ORDER BY random() LIMIT 20000"
@@ -188,5 +223,5 @@ if __name__ == "__main__":
         for row in sql(arguments[0]):
             print(*row, sep="\t")
         sys.exit(0)
-    known = {"counts": counts, "ids": ids, "latency": latency}
+    known = {"counts": counts, "ids": ids, "columns": columns, "latency": latency}
     sys.exit(known[command](*arguments) if command in known else __doc__)

@@ -13,6 +13,8 @@ readonly smoke=(
     components_came_in_the_order_of_depends_on
     a_window_of_each_producer_is_in_every_layer_to_the_row
     one_query_joins_a_table_a_topic_and_a_database
+    each_layer_lies_in_its_own_bucket
+    the_documentation_has_every_table_and_column
 )
 readonly more=(
     the_dashboards_show_what_trino_counts
@@ -32,6 +34,7 @@ readonly more=(
     the_catalog_is_killed_and_comes_back
     the_kubelet_is_killed_and_no_pod_ends
     after_kills_while_data_flowed_every_layer_is_whole
+    a_backup_brings_back_what_store_and_catalog_lost
     the_time_from_an_event_to_each_layer_is_measured
     what_each_component_takes_of_memory_is_measured
 )
@@ -129,7 +132,7 @@ agree() {
     push resume && eventually 60 at_revision
 }
 
-pause() { sed -i '/^      seed: /a\      suspend: true' environments/local/environment.yaml; }
+pause() { resume && sed -i '/^      seed: /a\      suspend: true' environments/local/environment.yaml; }
 resume() { sed -i '/^      suspend: true$/d' environments/local/environment.yaml; }
 
 # quiet: no producer is sending.
@@ -156,42 +159,27 @@ one_query_joins_a_table_a_topic_and_a_database() {
     push resume && eventually 60 at_revision && ((three > 0 && two == three))
 }
 
-# with_superset COMMAND [ARGUMENT]...: dashboards.py, with ways to Superset and to Trino.
+each_layer_lies_in_its_own_bucket() {
+    local table
+    for table in bronze.orders silver.orders gold.revenue_by_minute; do
+        [[ $(ask sql "SELECT count(*) > 0 AND count(*) = count_if(file_path LIKE 's3://${table/.//}/%') FROM iceberg.${table%.*}.\"${table#*.}\$files\"") == True ]] || return
+    done
+}
+
+the_documentation_has_every_table_and_column() { ask columns "$CHECKOUT/docs/layers.md"; }
+
+# with_superset COMMAND [ARGUMENT]...: dashboards.py, with the addresses that Superset and Trino have on the node: kubectl's way to a
+# pod ends whenever a browser lets a connection go.
 with_superset() {
-    local port forwarder status=0
-    port=$(free_port)
-    keep_forwarding service/superset "$port:8088"
-    eventually 60 healthy "$port" && SUPERSET=http://127.0.0.1:$port ADMIN_USER=$(admin user) ADMIN_PASSWORD=$(admin password) "$@" || status=1
-    kill "$forwarder"
-    return "$status"
+    local process
+    process=$(node_pid node-1) && SUPERSET=http://$(address superset) TRINO=http://$(address trino) ADMIN_USER=$(admin user) \
+        ADMIN_PASSWORD=$(admin password) nsenter --target "$process" --net -- "$@"
 }
 
-# keep_forwarding WHAT PORTS: as forward, and again whenever it ends: kubectl's does, when a browser lets a connection go.
-keep_forwarding() {
-    (
-        trap 'kill "$child" 2>/dev/null; exit' TERM
-        while true; do
-            "$CLUSTER_BIN/kubectl" --kubeconfig "$work/first/kubeconfig" --namespace lakehouse port-forward "$1" "$2" &
-            child=$!
-            wait "$child"
-            sleep 0.2
-        done
-    ) >/dev/null 2>&1 </dev/null &
-    forwarder=$!
-}
+# address SERVICE: its address and first port in the cluster.
+address() { in_lakehouse get service "$1" -o 'jsonpath={.spec.clusterIP}:{.spec.ports[0].port}'; }
 
-healthy() { [[ $(http_status "$1" /health) == 200 ]]; }
 admin() { in_lakehouse get secret superset-admin -o "jsonpath={.data.$1}" | base64 -d; }
-
-# with_trino COMMAND [ARGUMENT]...: with its address in TRINO.
-with_trino() {
-    local port forwarder status=0
-    port=$(free_port)
-    forward lakehouse service/trino "$port:8080"
-    eventually 30 answers "$port" && TRINO=http://127.0.0.1:$port "$@" || status=1
-    kill "$forwarder"
-    return "$status"
-}
 
 # playwright: sets PYTHONPATH to where it is, once from PyPI; the browser is Debian's.
 playwright() {
@@ -207,7 +195,7 @@ playwright() {
 the_dashboards_show_what_trino_counts() {
     local began=$SECONDS
     playwright && push pause && eventually 60 at_revision && eventually 180 quiet && eventually 300 counted || return
-    with_trino with_superset python3 "$CHECKOUT/tests/pipeline/dashboards.py" look "$screenshots" || return
+    with_superset python3 "$CHECKOUT/tests/pipeline/dashboards.py" look "$screenshots" || return
     figure 'three dashboards, opened and compared' "$((SECONDS - began)) s"
     push resume && eventually 60 at_revision
 }
@@ -355,12 +343,36 @@ another_kubelet() {
     [[ -n $now && $now != "$1" ]]
 }
 
+# backup COMMAND [FLAG]...: to and from a second store, of the same chart, in a namespace of its own.
+backup() {
+    KUBECONFIG=$work/first/kubeconfig PATH=$CLUSTER_BIN:$PATH "$CHECKOUT/bootstrap/backup.sh" "$@" --store http://backup-minio.backup:9000 --secret backup-store \
+        --context "$("$CLUSTER_BIN/kubectl" --kubeconfig "$work/first/kubeconfig" config current-context)"
+}
+
+# The volumes of both are deleted under them, and everything in them with it.
+a_backup_brings_back_what_store_and_catalog_lost() {
+    local word keys=() began
+    push pause && eventually 60 at_revision && eventually 180 quiet && eventually 600 counted || return
+    kube create namespace backup && (cd "$CHECKOUT" && "$MOORING_BIN" template backup components/minio --namespace backup) | kube --namespace backup apply -f - &&
+        kube --namespace backup rollout status statefulset/backup-minio --timeout=120s || return
+    for word in user password; do keys+=(--from-literal="$word=$(kube --namespace backup get secret backup-minio-root -o "jsonpath={.data.$word}" | base64 -d)"); done
+    in_lakehouse create secret generic backup-store "${keys[@]}" && began=$SECONDS && backup save --into "$work/backup" &&
+        figure 'backup of tables and metadata' "$((SECONDS - began)) s" || return
+    in_lakehouse delete persistentvolumeclaim data-minio-0 iceberg-catalog --wait=false && in_lakehouse delete pod minio-0 "$(pod iceberg-catalog)" &&
+        eventually 60 ready_again minio-0 && in_lakehouse rollout status deployment/iceberg-catalog --timeout=180s && ! ask counts "$work/manifests" || return
+    began=$SECONDS
+    backup restore --from "$work/backup" && eventually 300 counted && figure 'restored, until all is there' "$((SECONDS - began)) s" || return
+    kube delete namespace backup --wait=false && push resume && eventually 60 at_revision
+}
+
+ready_again() { [[ $(in_lakehouse get pod "$1" -o 'jsonpath={.status.containerStatuses[0].ready} {.metadata.deletionTimestamp}') == 'true ' ]]; }
+
 # The producers' transactions hide events until a window is whole: these are sent one by one.
 the_time_from_an_event_to_each_layer_is_measured() {
     local since
     since=$(now)
     in_lakehouse delete job live --ignore-not-found && in_lakehouse apply -f "$CHECKOUT/tests/pipeline/live.yaml" && in_lakehouse wait job/live --for=condition=Complete --timeout=240s && agree || return
-    in_lakehouse logs "$(pod spark stream)" --tail=2000 >"$work/stream.log" && ask latency "$work/stream.log" "$since" live | tee -a "$work/figures"
+    in_lakehouse logs "$(pod spark stream)" --tail=2000 >"$work/stream.log" && ask latency "$work/stream.log" "$since" 9 | tee -a "$work/figures"
 }
 
 # memory COMPONENT: of all processes of its pods in KiB, their own pages and their share of others.
