@@ -10,17 +10,20 @@ install_here() {
 
 # through_remote COMMAND...: with the remote's port on this machine in $remote.
 through_remote() {
-    local port forwarder status=0 token
+    local port forwarder='' status=0 token
     port=$(free_port)
     token=$(in_mooring get secret mooring-git -o 'jsonpath={.data.token}' | base64 -d) || return
-    forward mooring-system service/git "$port:80"
     remote=http://mooring:$token@127.0.0.1:$port/git/lakehouse.git
-    eventually 30 is_open "$port" && "$@" || status=1
-    kill "$forwarder"
+    eventually 60 opens && "$@" || status=1
+    kill "$forwarder" 2>/dev/null
     return "$status"
 }
 
-is_open() { [[ $(http_status "$1" /healthz) == 200 ]]; }
+# opens: kubectl ends when nobody in the pod listens yet, as after its node's restart, so it is started as often as needed.
+opens() {
+    { [[ $forwarder ]] && kill -0 "$forwarder" 2>/dev/null; } || forward mooring-system service/git "$port:80"
+    [[ $(http_status "$port" /healthz) == 200 ]]
+}
 
 # commit_and_push EDIT...: a command that changes the repository in the current folder.
 commit_and_push() {
