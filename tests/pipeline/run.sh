@@ -36,6 +36,7 @@ readonly more=(
     after_kills_while_data_flowed_every_layer_is_whole
     a_backup_brings_back_what_store_and_catalog_lost
     the_time_from_an_event_to_each_layer_is_measured
+    the_events_a_second_that_it_sustains_are_measured
     what_each_component_takes_of_memory_is_measured
 )
 if [[ ${1:-} == --smoke ]]; then
@@ -254,6 +255,7 @@ other_code() { sed -i 's/log.info("%s started after/log.info("lakehouse of the t
 
 # data_flows: a producer is sending just now.
 data_flows() { [[ $(in_lakehouse get pods -l mooring.dev/producer=orders --field-selector status.phase=Running -o name) == *orders* ]]; }
+live_flows() { [[ $(in_lakehouse get pods -l app.kubernetes.io/name=live --field-selector status.phase=Running -o name) == *live* ]]; }
 
 an_added_column_arrives_while_the_stream_runs() {
     local before
@@ -367,22 +369,67 @@ a_backup_brings_back_what_store_and_catalog_lost() {
 
 ready_again() { [[ $(in_lakehouse get pod "$1" -o 'jsonpath={.status.containerStatuses[0].ready} {.metadata.deletionTimestamp}') == 'true ' ]]; }
 
-# The producers' transactions hide events until a window is whole: these are sent one by one.
+# live SEED RATE: starts a Job that sends a window of so many orders a second, which no CronJob does: theirs hide events until the
+# window is whole.
+live() {
+    in_lakehouse delete job live --ignore-not-found && SEED=$1 RATE=$2 envsubst <"$CHECKOUT/tests/pipeline/live.yaml" | in_lakehouse apply -f -
+}
+sent() { in_lakehouse wait job/live --for=condition=Complete --timeout=300s; }
+
 the_time_from_an_event_to_each_layer_is_measured() {
     local since
     since=$(now)
-    in_lakehouse delete job live --ignore-not-found && in_lakehouse apply -f "$CHECKOUT/tests/pipeline/live.yaml" && in_lakehouse wait job/live --for=condition=Complete --timeout=240s && agree || return
+    live 9 20 && sent && agree || return
     in_lakehouse logs "$(pod spark stream)" --tail=2000 >"$work/stream.log" && ask latency "$work/stream.log" "$since" 9 | tee -a "$work/figures"
 }
 
-# memory COMPONENT: of all processes of its pods in KiB, their own pages and their share of others.
-memory() {
-    local uid processes
-    for uid in $(in_lakehouse get pods -l "app.kubernetes.io/instance=$1" --field-selector status.phase=Running -o 'jsonpath={.items[*].metadata.uid}'); do
-        mapfile -t processes < <(grep -l "pod${uid//-/[-_]}" /proc/[0-9]*/cgroup 2>/dev/null)
-        cat "${processes[@]/%cgroup/smaps_rollup}" 2>/dev/null
-    done | awk '/^Pss:/ { sum += $2 } END { print sum + 0 }'
+# Twice the rate until gold is later than this after the last event was sent: then more come than go through.
+readonly late_seconds=20
+
+the_events_a_second_that_it_sustains_are_measured() {
+    local rate began before end records seconds one used sustained=0 cpu
+    push pause && eventually 60 at_revision && eventually 180 quiet && eventually 300 counted || return
+    for ((rate = 125; rate <= 128000; rate *= 2)); do
+        before=$(through) && live "$((1000 + rate))" "$rate" && eventually 60 live_flows && began=${EPOCHREALTIME/./} || return
+        declare -A cpu=()
+        for one in "${components[@]}"; do cpu[$one]=$(cpu_ticks "$one"); done
+        sent && end=$SECONDS && records=$(in_lakehouse logs job/live | awk '/^ +events / { print $2 + 0 }') &&
+            eventually 900 is_through $((before + records)) || return
+        seconds=$(((${EPOCHREALTIME/./} - began) / 1000)) used=''
+        for one in "${components[@]}"; do
+            used+="$(($(cpu_ticks "$one") - ${cpu[$one]})) $one"$'\n'
+        done
+        used=$(awk -v seconds="$seconds" 'NF { printf "%.2f %s\n", $1 * 10 / seconds, $2 }' <<<"$used" | sort -rn | head -n 3 | awk '{ printf "%s%s %s", sep, $2, $1; sep = ", " }')
+        echo "$rate: $records in $seconds ms, gold $((SECONDS - end)) s after the last; processors: $used"
+        if ((SECONDS - end > late_seconds)); then break; fi
+        sustained=$rate
+    done
+    figure 'sustained, events a second' "$sustained"
+    figure 'of more events a second than that' "$((records * 1000 / seconds)) of $rate go through; processors used: $used" && agree
 }
+
+# through: how many orders are in gold since the stream began, by what it says of itself.
+through() {
+    local process
+    process=$(node_pid node-1) && nsenter --target "$process" --net -- curl --silent --fail --max-time 10 "http://$(in_lakehouse get pod "$(pod spark stream)" \
+        -o 'jsonpath={.status.podIP}'):4080/metrics" | awk '$1 == "lakehouse_records_total{dataset=\"orders\"}" { print $2 + 0 }'
+}
+is_through() { (($(through) >= $1)); }
+
+# of_processes FILE COMPONENT: that file of /proc of all processes of the component's pods.
+of_processes() {
+    local uid processes
+    for uid in $(in_lakehouse get pods -l "app.kubernetes.io/instance=$2" --field-selector status.phase=Running -o 'jsonpath={.items[*].metadata.uid}'); do
+        mapfile -t processes < <(grep -l "pod${uid//-/[-_]}" /proc/[0-9]*/cgroup 2>/dev/null)
+        cat "${processes[@]/%cgroup/$1}" 2>/dev/null
+    done
+}
+
+# memory COMPONENT: in KiB, its processes' own pages and their share of others.
+memory() { of_processes smaps_rollup "$1" | awk '/^Pss:/ { sum += $2 } END { print sum + 0 }'; }
+
+# cpu_ticks COMPONENT: hundredths of a second of a processor; a process's name may have blanks.
+cpu_ticks() { of_processes stat "$1" | awk '{ sub(/.*\) /, ""); sum += $12 + $13 } END { print sum + 0 }'; }
 
 what_each_component_takes_of_memory_is_measured() {
     local one kib whole=0
@@ -401,7 +448,7 @@ clean_up_more() {
 
 # Each goes on where the one before ended.
 chained=yes
-need_packages curl:curl python3:python3
+need_packages curl:curl python3:python3 envsubst:gettext-base
 need_nodes 1
 ensure_agent
 if [[ ! -e $work/loaded ]]; then
