@@ -16,7 +16,8 @@ use crate::helm::DEFAULT_API_VERSIONS;
 use crate::helm::yaml::json_to_yaml;
 use crate::manifest::{FieldPath, FieldSet, Manifest};
 use crate::render::{
-    Component, DesiredObject, RenderCache, RenderContext, RenderedComponent, origins, render_environment,
+    Component, DesiredObject, RenderCache, RenderContext, RenderedComponent, helm_text, origins,
+    render_environment,
 };
 
 /// The version of Kubernetes that charts see where no cluster is asked.
@@ -38,6 +39,8 @@ Examples:
   mooring render local trino --origins
   # What a branch of a remote renders to.
   mooring render prod --repo https://git.example.org/lakehouse.git --branch main
+  # The bytes that `helm template` prints of it with these values.
+  mooring render local trino --helm --show-secrets
   # As if the cluster served this API.
   mooring render local -a monitoring.coreos.com/v1
 
@@ -72,6 +75,10 @@ pub struct RenderArgs {
     /// Print the values of Secrets too, and those that were decrypted.
     #[arg(long)]
     show_secrets: bool,
+    /// Print what `helm template` prints of each chart with these values, to the byte: as it was before the agent's labels.
+    /// It hides nothing, so it wants --show-secrets.
+    #[arg(long, requires = "show_secrets", conflicts_with_all = ["origins", "output"])]
+    helm: bool,
     /// How the result is printed; text is YAML.
     #[arg(short, long, value_enum, default_value = "text")]
     output: Output,
@@ -105,6 +112,20 @@ pub fn run(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     let chosen = choose(&desired.components, args.component.as_deref())?;
     let printer = Printer { context: &context, origins: args.origins, show_secrets: args.show_secrets };
     match args.output {
+        Output::Text if args.helm => {
+            for component in &chosen {
+                match helm_text(&context, &component.name) {
+                    Some(Ok(text)) => super::write(std::io::stdout(), &text)?,
+                    // Said below, as of any component.
+                    Some(Err(_)) => {}
+                    None if args.component.is_none() => {}
+                    None => anyhow::bail!(
+                        "component {} is no chart: --helm has nothing to print of it",
+                        component.name
+                    ),
+                }
+            }
+        }
         Output::Text => {
             for component in &chosen {
                 super::write(std::io::stdout(), &printer.yaml(component))?;

@@ -13,8 +13,8 @@ use super::{RenderContext, places};
 use crate::helm::limits::Limits;
 use crate::helm::template::{HelmVersion, Span};
 use crate::helm::{
-    Capabilities, Chart, KubeVersion, Release, ReleaseOutput, RenderRequest, RenderedFile, ValuesLayer,
-    render as helm,
+    Capabilities, Chart, KubeVersion, Release, ReleaseOutput, RenderRequest, RenderedFile, Shown,
+    ValuesLayer, render as helm,
 };
 use crate::manifest::{FieldPath, ManifestSource, Origin, SourceLine};
 
@@ -60,6 +60,15 @@ pub(super) fn render(
         format!("{} {} of {} is a Helm hook: hooks are not run yet", hook.kind, hook.name, hook.source)
     });
     Ok(ChartRendering { documents, nondeterministic: output.nondeterministic, left_out: left_out.collect() })
+}
+
+/// What `helm template` prints of the component, to the byte.
+pub(super) fn text(context: &RenderContext<'_>, index: usize) -> Result<String, RenderError> {
+    let output = release(context, &Unsealed::default(), index, context.seed, context.now, false)?;
+    output.to_text(&Shown::default()).map_err(|error| RenderError::Chart {
+        chart: context.environment.environment.spec.components[index].name.clone(),
+        reason: error.to_string(),
+    })
 }
 
 fn source(component: &Arc<str>, file: &RenderedFile, document: u32) -> ManifestSource {

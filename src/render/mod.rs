@@ -144,5 +144,13 @@ pub fn render_environment(context: &RenderContext<'_>) -> DesiredSet {
     desired
 }
 
+/// What `helm template` prints of a component with the values that the environment gives it, to the byte; nothing where it
+/// is no chart. An error says why the chart cannot be rendered.
+pub fn helm_text(context: &RenderContext<'_>, component: &str) -> Option<Result<String, RenderError>> {
+    let components = &context.environment.environment.spec.components;
+    let index = components.iter().position(|each| each.name == component && each.chart.is_some())?;
+    Some(chart::text(context, index))
+}
+
 /// The digest of what a component's rendering depends on.
 pub(crate) type CacheKey = Digest;

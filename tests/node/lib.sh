@@ -67,6 +67,15 @@ pack_image() {
     cluster image --out "$work/busybox.tar" --name mooring.local/busybox:1 --root "$files" --cmd sh
 }
 
+# make_certificates NAME...: of a server of these names, as cert-manager makes them: tls.crt, tls.key and ca.crt in $work/tls.
+make_certificates() {
+    local names=("${@/#/,DNS:}") all
+    all=$(printf '%s' "${names[@]}")
+    rm -rf "$work/tls" && mkdir -p "$work/tls" && openssl req -x509 -newkey rsa:2048 -noenc -days 2 -subj '/CN=lakehouse of the test' -keyout "$work/ca.key" -out "$work/tls/ca.crt" &&
+        openssl req -x509 -newkey rsa:2048 -noenc -days 2 -subj "/CN=$1" -CA "$work/tls/ca.crt" -CAkey "$work/ca.key" -keyout "$work/tls/tls.key" \
+            -out "$work/tls/tls.crt" -addext "subjectAltName=${all#,}"
+}
+
 clean_up() {
     local state
     if declare -F clean_up_more >/dev/null; then clean_up_more; fi

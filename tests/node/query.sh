@@ -15,6 +15,7 @@ readonly all=(
     the_dashboards_have_a_queue_of_their_own
     metrics_are_for_a_user_of_that_name
     another_catalog_restarts_trino_and_is_there
+    with_a_certificate_clients_talk_https
 )
 # shellcheck source=tests/node/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -144,9 +145,24 @@ another_catalog_restarts_trino_and_is_there() {
         [[ $(ask admin 'SHOW TABLES FROM kafka.live') == orders ]] && [[ $(ask ann 'SELECT count(*) FROM iceberg.lab.clicks') == 2 ]]
 }
 
+# Plain HTTP stays for the nodes, behind the network policy.
+with_a_certificate_clients_talk_https() {
+    local port status=0
+    port=$(free_port)
+    make_certificates trino && in_lakehouse create secret generic trino-tls --from-file="$work/tls" && install_trino --set tls.secret=trino-tls &&
+        grep -A 6 '^  ingress:' "$work/trino.yaml" | grep -q 'port: https' || return
+    forward lakehouse service/trino "$port:8443"
+    eventually 60 encrypted "$port" /v1/info && encrypted "$port" /v1/statement --data 'SELECT 1' --header 'X-Trino-User: ann' && grep nextUri "$work/said" || status=1
+    # Who does not know the authority goes away.
+    if curl -sS "https://localhost:$port/v1/info"; then status=1; fi
+    kill "$forwarder"
+    return "$status"
+}
+encrypted() { curl -sS --fail --cacert "$work/tls/ca.crt" --connect-to "trino:8443:127.0.0.1:$1" "https://trino:8443$2" "${@:3}" >"$work/said"; }
+
 # Each goes on where the one before ended.
 chained=yes
-need_packages curl:curl python3:python3
+need_packages curl:curl openssl:openssl python3:python3
 need_nodes 1
 ensure_agent
 say 'starting a node'

@@ -210,23 +210,13 @@ jobs_run_again_change_nothing() {
     [[ $(mc cat store/gold/dir/one) == one ]]
 }
 
-# make_certificates: as cert-manager would, into $work/tls.
-make_certificates() {
-    mkdir -p "$work/tls" && cd "$work/tls" || return
-    openssl req -x509 -newkey rsa:2048 -noenc -days 2 -subj '/CN=lakehouse of the test' -keyout ca.key -out ca.crt &&
-        openssl req -x509 -newkey rsa:2048 -noenc -days 2 -subj /CN=kafka -CA ca.crt -CAkey ca.key -keyout tls.key -out tls.crt \
-            -addext 'subjectAltName=DNS:kafka,DNS:*.kafka-headless.lakehouse.svc.cluster.local'
-    local status=$?
-    cd - >/dev/null && return "$status"
-}
-
 # A producer as an environment has it, with its login by a Secret; the CronJob is suspended, and its Job is made by hand.
 with_a_certificate_all_talk_to_kafka_by_tls_alone() {
     local before job tls=(--command-config /run/tls/client.properties)
     job=tls-$(($(date +%s) / 60))
-    make_certificates && printf '%s\n' security.protocol=SSL ssl.ca.location=/etc/mooring/kafka/ca.crt >"$work/tls/librdkafka.properties" &&
-        in_lakehouse create secret generic kafka-tls --from-file="$work/tls/tls.crt" --from-file="$work/tls/tls.key" --from-file="$work/tls/ca.crt" &&
-        in_lakehouse create secret generic kafka-client --from-file="$work/tls/librdkafka.properties" --from-file="$work/tls/ca.crt" &&
+    make_certificates kafka '*.kafka-headless.lakehouse.svc.cluster.local' && printf '%s\n' security.protocol=SSL ssl.ca.location=/etc/mooring/kafka/ca.crt >"$work/librdkafka.properties" &&
+        in_lakehouse create secret generic kafka-tls --from-file="$work/tls" &&
+        in_lakehouse create secret generic kafka-client --from-file="$work/librdkafka.properties" --from-file="$work/tls/ca.crt" &&
         before=$(events sensors) && install kafka "${others[@]}" --set tls.secret=kafka-tls &&
         in_lakehouse rollout status statefulset/kafka --timeout=180s && done_job kafka kafka-topics || return
     ! timeout 15 "$CLUSTER_BIN/kubectl" --kubeconfig "$work/first/kubeconfig" --namespace lakehouse exec kafka-0 -- /opt/kafka/bin/kafka-topics.sh --bootstrap-server kafka:9092 --list &&

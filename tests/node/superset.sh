@@ -16,6 +16,7 @@ readonly all=(
     a_killed_superset_comes_back_with_its_dashboards
     a_killed_postgres_comes_back_with_its_data
     two_pods_share_metadata_in_postgres
+    with_a_certificate_it_talks_https_and_trino_is_asked_so
 )
 # shellcheck source=tests/node/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -170,9 +171,24 @@ two_pods_share_metadata_in_postgres() {
         [[ $(psql superset superset 'SELECT count(*) FROM dashboards') == 2 ]] && in_lakehouse get poddisruptionbudget superset
 }
 
+with_a_certificate_it_talks_https_and_trino_is_asked_so() {
+    local port status=0
+    port=$(free_port)
+    make_certificates superset && in_lakehouse create secret generic superset-tls --from-file="$work/tls" &&
+        install_superset --set metadata.postgres.enabled=true --set tls.secret=superset-tls --set trino.tls.secret=superset-tls --set trino.port=8443 &&
+        done_job superset superset-dashboards && job_says superset superset-dashboards | grep '^imported 2 dashboards' &&
+        psql superset superset 'SELECT sqlalchemy_uri, extra FROM dbs' | tee /dev/stderr | grep ':8443/.*"http_scheme": "https".*"verify": "/run/secrets/trino/ca.crt"' &&
+        in_lakehouse exec deployment/superset --container superset -- head -n 1 /run/secrets/trino/ca.crt || return
+    forward lakehouse service/superset "$port:8088"
+    eventually 60 encrypted "$port" && ! curl -sS --fail "http://127.0.0.1:$port/health" || status=1
+    kill "$forwarder"
+    return "$status"
+}
+encrypted() { curl -sS --fail --cacert "$work/tls/ca.crt" --connect-to "superset:8088:127.0.0.1:$1" https://superset:8088/health; }
+
 # Each goes on where the one before ended.
 chained=yes
-need_packages curl:curl python3:python3
+need_packages curl:curl openssl:openssl python3:python3
 need_nodes 1
 ensure_agent
 say 'starting a node'

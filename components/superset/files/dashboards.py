@@ -4,7 +4,8 @@
 
 The folder is what Superset's own export unpacks to. Each dashboard and chart says by its certificate that it comes from here, and
 with which digest of them all: nothing is done where that is there already, and what the folder has no more is removed. Needs SUPERSET,
-ADMIN_USER, ADMIN_PASSWORD, and the address of the database in DATABASE_URI.
+ADMIN_USER, ADMIN_PASSWORD, and the address of the database in DATABASE_URI; if that one talks HTTPS, DATABASE_AUTHORITY is the file
+that its certificate is checked with.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ MARK = "as in git, digest "
 CERTIFIED = ("dashboards", "charts")
 
 
-def bundle(folder: Path, uri: str) -> tuple[str, dict[str, dict]]:
+def bundle(folder: Path, uri: str, authority: str | None) -> tuple[str, dict[str, dict]]:
     """The digest of all files, and what they hold by their paths."""
     files = {}
     for kind in ("databases", "datasets", *CERTIFIED):
@@ -35,6 +36,8 @@ def bundle(folder: Path, uri: str) -> tuple[str, dict[str, dict]]:
     for path, held in files.items():
         if path.startswith("databases/"):
             held["sqlalchemy_uri"] = uri
+            if authority:
+                held["extra"]["engine_params"]["connect_args"] |= {"http_scheme": "https", "verify": authority}
     digest = hashlib.sha256(yaml.safe_dump(files, sort_keys=True).encode()).hexdigest()[:16]
     for path, held in files.items():
         if path.split("/")[0] in CERTIFIED:
@@ -97,7 +100,7 @@ def wait(address: str) -> None:
 
 def main(folder: Path) -> None:
     address = os.environ["SUPERSET"]
-    digest, files = bundle(folder, os.environ["DATABASE_URI"])
+    digest, files = bundle(folder, os.environ["DATABASE_URI"], os.environ.get("DATABASE_AUTHORITY"))
     wanted = {kind: {str(held["uuid"]) for path, held in files.items() if path.startswith(f"{kind}/")} for kind in CERTIFIED}
     wait(address)
     superset = Superset(address, os.environ["ADMIN_USER"], os.environ["ADMIN_PASSWORD"])

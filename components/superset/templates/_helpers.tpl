@@ -103,6 +103,11 @@ capabilities:
   mountPath: /tmp
 {{- end -}}
 
+{{/* How it is reached. */}}
+{{- define "superset.scheme" -}}
+{{ ternary "https" "http" (not (empty .Values.tls.secret)) }}
+{{- end -}}
+
 {{- define "superset.placement" -}}
 {{- with .Values.nodeSelector }}
 nodeSelector:

@@ -43,8 +43,14 @@ query.max-memory-per-node={{ .Values.query.maxMemoryPerNode }}
 memory.heap-headroom-per-node={{ .Values.query.heapHeadroomPerNode }}
 {{- end -}}
 
+{{/* What clients reach: the port's name. */}}
+{{- define "trino.clients" -}}
+{{ ternary "https" "http" (not (empty .Values.tls.secret)) }}
+{{- end -}}
+
 {{/* The pod of a node. Takes the root, the role, its values and its port. */}}
 {{- define "trino.pod" -}}
+{{- $tls := and (eq .role "coordinator") .root.Values.tls.secret }}
 metadata:
   labels:
     {{- include "trino.labels" .root | nindent 4 }}
@@ -62,6 +68,30 @@ spec:
     fsGroupChangePolicy: OnRootMismatch
     seccompProfile:
       type: RuntimeDefault
+  {{- if $tls }}
+  initContainers:
+    # Trino reads the certificate and its key from one file.
+    - name: keystore
+      image: {{ include "trino.image" .root }}
+      imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+      command: [sh, -c, "umask 077 && cat /run/secrets/tls/tls.crt /run/secrets/tls/tls.key >/run/tls/keystore.pem"]
+      securityContext:
+        allowPrivilegeEscalation: false
+        capabilities:
+          drop: [ALL]
+      resources:
+        requests:
+          cpu: 10m
+          memory: 16Mi
+        limits:
+          memory: 64Mi
+      volumeMounts:
+        - name: tls
+          mountPath: /run/secrets/tls
+          readOnly: true
+        - name: keystore
+          mountPath: /run/tls
+  {{- end }}
   containers:
     - name: trino
       image: {{ include "trino.image" .root }}
@@ -94,6 +124,10 @@ spec:
       ports:
         - name: http
           containerPort: 8080
+        {{- if $tls }}
+        - name: https
+          containerPort: 8443
+        {{- end }}
       startupProbe:
         httpGet:
           path: /v1/info
@@ -135,6 +169,11 @@ spec:
           readOnly: true
         {{- end }}
         {{- end }}
+        {{- if $tls }}
+        - name: keystore
+          mountPath: /run/tls
+          readOnly: true
+        {{- end }}
         - name: data
           mountPath: /data/trino
   volumes:
@@ -154,6 +193,15 @@ spec:
         secretName: {{ . }}
         defaultMode: 0440
     {{- end }}
+    {{- end }}
+    {{- if $tls }}
+    - name: tls
+      secret:
+        secretName: {{ $tls }}
+        defaultMode: 0440
+    - name: keystore
+      emptyDir:
+        medium: Memory
     {{- end }}
     - name: data
       emptyDir: {}
