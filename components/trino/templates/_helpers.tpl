@@ -50,7 +50,7 @@ memory.heap-headroom-per-node={{ .Values.query.heapHeadroomPerNode }}
 
 {{/* The pod of a node. Takes the root, the role, its values and its port. */}}
 {{- define "trino.pod" -}}
-{{- $tls := and (eq .role "coordinator") .root.Values.tls.secret }}
+{{- $tls := and (eq .role "coordinator") .root.Values.tls.secret -}}
 metadata:
   labels:
     {{- include "trino.labels" .root | nindent 4 }}
