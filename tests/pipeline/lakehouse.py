@@ -186,7 +186,7 @@ def columns(page: str) -> int:
     return compare(dict(sorted((wanted | dict.fromkeys(there.keys() - wanted.keys(), "-")).items())), there) or int(not known)
 
 
-BATCH = re.compile(r"^(\S+ \S+),(\d+) INFO batch \d+ of (\w+): .* silver after ([\d.]+) s, gold after ([\d.]+) s")
+BATCH = re.compile(r"^(\S+ \S+),(\d+) INFO batch \d+ of (\w+): .* bronze after ([\d.]+) s, silver after ([\d.]+) s, gold after ([\d.]+) s")
 
 
 def latency(log: str, since: str = "", seed: str = "") -> int:
@@ -196,7 +196,7 @@ def latency(log: str, since: str = "", seed: str = "") -> int:
         match = BATCH.match(line)
         if match and match[3] == "orders":
             end = datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
-            ends.append((end + timedelta(milliseconds=int(match[2])), float(match[4]), float(match[5])))
+            ends.append((end + timedelta(milliseconds=int(match[2])), [float(each) for each in match.groups()[3:]]))
     where = f"WHERE kafka_time >= from_iso8601_timestamp('{since}')" if since else ""
     if seed:
         where += f" AND any_match(headers, h -> h.key = 'seed' AND from_utf8(h.value) = '{seed}')"
@@ -204,17 +204,17 @@ def latency(log: str, since: str = "", seed: str = "") -> int:
         "SELECT to_unixtime(kafka_time), to_unixtime(ingested_at) FROM iceberg.bronze.orders "
         f"{where} ORDER BY random() LIMIT 20000"
     )
-    silver, gold = [], []
+    layers = {"bronze": [], "silver": [], "gold": []}
     for sent, began in rows:
-        batch = next((each for each in ends if 0 <= each[0].timestamp() - began - each[2] < 5), None)
+        batch = next((each for each in ends if 0 <= each[0].timestamp() - began - max(each[1]) < 5), None)
         if batch:
-            start = batch[0].timestamp() - batch[2]
-            silver.append(start + batch[1] - sent)
-            gold.append(batch[0].timestamp() - sent)
-    for name, values in (("silver", silver), ("gold", gold)):
+            start = batch[0].timestamp() - max(batch[1])
+            for values, after in zip(layers.values(), batch[1]):
+                values.append(start + after - sent)
+    for name, values in layers.items():
         if len(values) > 1:
             print(f"event to {name}: median {median(values):.1f} s, p95 {quantiles(values, n=20)[18]:.1f} s ({len(values)} events)")
-    return 0 if gold else 1
+    return 0 if layers["gold"] else 1
 
 
 if __name__ == "__main__":

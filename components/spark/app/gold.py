@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from app.batch import MINUTE, Batch, Span, spans, within
 from app.schemas import DATASETS
 from app.tables import Tables, again_on_conflict
+from app.threads import side_by_side
 
 HOUR = timedelta(hours=1)
 # A session has 256 clicks at most, thirty seconds apart.
@@ -144,9 +145,8 @@ def write(batch: Batch, tables: Tables) -> None:
     """Makes anew what the batch's events belong to; told again of the same batch, it changes nothing."""
     if not batch.minutes:
         return
-    for aggregate in AGGREGATES:
-        if aggregate.dataset == batch.dataset.name:
-            again_on_conflict(lambda each=aggregate: _merge(each, batch, tables))
+    mine = [each for each in AGGREGATES if each.dataset == batch.dataset.name]
+    side_by_side(tables.spark, *(lambda each=each: again_on_conflict(lambda: _merge(each, batch, tables)) for each in mine))
 
 
 def _merge(aggregate: Aggregate, batch: Batch, tables: Tables) -> None:
