@@ -20,7 +20,7 @@ readonly all=(
 # shellcheck source=tests/node/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly images=(minio kafka iceberg-catalog trino)
+readonly images=(minio kafka iceberg-catalog postgres trino)
 in_lakehouse() { kube --namespace lakehouse "$@"; }
 
 # chart NAME [FLAG OF 'mooring template']...
@@ -81,7 +81,8 @@ trino_gets_ready_under_the_level_restricted() {
         archive=$("$CHECKOUT/bootstrap/image/build.sh" "$name" --engine none) && cluster load --dir "$work/first" "$archive" || return
     done
     kube create namespace lakehouse && kube label namespace lakehouse pod-security.kubernetes.io/enforce=restricted &&
-        install minio && install kafka --set broker.heap=512m && install iceberg-catalog && in_lakehouse rollout status statefulset/minio --timeout=120s &&
+        install minio && install kafka --set broker.heap=512m && install iceberg-catalog && install postgres &&
+        in_lakehouse rollout status statefulset/minio --timeout=120s && in_lakehouse rollout status statefulset/postgres --timeout=120s &&
         in_lakehouse rollout status statefulset/kafka --timeout=180s && in_lakehouse rollout status deployment/iceberg-catalog --timeout=180s &&
         done_job minio minio-setup && done_job kafka kafka-topics && install_trino
 }

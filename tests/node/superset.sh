@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# PostgreSQL with its reference data and Superset with its dashboards, as pods of the level restricted, without the rest of the
-# lakehouse: who may do what, what is imported when, and what is there after a kill. Each test is a function whose name is its
-# sentence; each goes on where the one before ended.
+# PostgreSQL with its reference data and Superset with its dashboards over an empty Trino, as pods of the level restricted: who may do
+# what, what is imported when, and what is there after a kill. Each test is a function whose name is its sentence; each goes on where
+# the one before ended.
 #
 #   tests/node/superset.sh
 set -euo pipefail
@@ -21,7 +21,7 @@ readonly all=(
 # shellcheck source=tests/node/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly images=(postgres superset)
+readonly images=(minio iceberg-catalog postgres trino superset)
 in_lakehouse() { kube --namespace lakehouse "$@"; }
 
 # chart NAME [FLAG OF 'mooring template']...: from a copy, which tests edit.
@@ -40,6 +40,11 @@ job_says() { in_lakehouse logs "$(job "$@")" | grep -v '^[0-9-]* [0-9:]*,'; }
 
 install_superset() {
     install superset --set secretKey.existingSecret=superset-key --set "admin.password=$password" "$@" && in_lakehouse rollout status deployment/superset --timeout=400s
+}
+
+# With one coordinator that works, as on a laptop: Superset asks Trino for its catalogs when it imports.
+install_trino() {
+    install trino --values "$CHECKOUT/environments/local/values/trino.yaml" "$@" && in_lakehouse rollout status deployment/trino-coordinator --timeout=300s
 }
 
 # secret NAME KEY
@@ -105,12 +110,13 @@ postgres_and_superset_get_ready_under_the_level_restricted() {
         archive=$("$CHECKOUT/bootstrap/image/build.sh" "$name" --engine none) && cluster load --dir "$work/first" "$archive" || return
         echo "$name: $(stat -c %s "$archive") bytes"
     done
-    rm -rf "$work/charts" && mkdir -p "$work/charts" && cp -R "$CHECKOUT"/components/{postgres,superset} "$work/charts/" || return
+    rm -rf "$work/charts" && mkdir -p "$work/charts" && cp -R "$CHECKOUT"/components/{minio,iceberg-catalog,postgres,trino,superset} "$work/charts/" || return
     password=first-password
     began=$SECONDS
     kube create namespace lakehouse && kube label namespace lakehouse pod-security.kubernetes.io/enforce=restricted &&
         in_lakehouse create secret generic superset-key --from-literal=secret-key=0123456789012345678901234567890123456789012345 &&
-        install postgres && in_lakehouse rollout status statefulset/postgres --timeout=120s && done_job postgres postgres-setup && install_superset &&
+        install minio && install iceberg-catalog && install postgres && in_lakehouse rollout status statefulset/postgres --timeout=120s &&
+        done_job postgres postgres-setup && install_trino && install_superset &&
         echo "ready after $((SECONDS - began)) s" && done_job superset superset-dashboards && echo "dashboards after $((SECONDS - began)) s"
 }
 
@@ -174,8 +180,9 @@ two_pods_share_metadata_in_postgres() {
 with_a_certificate_it_talks_https_and_trino_is_asked_so() {
     local port status=0
     port=$(free_port)
-    make_certificates superset && in_lakehouse create secret generic superset-tls --from-file="$work/tls" &&
-        install_superset --set metadata.postgres.enabled=true --set tls.secret=superset-tls --set trino.tls.secret=superset-tls --set trino.port=8443 &&
+    make_certificates superset trino && in_lakehouse create secret generic superset-tls --from-file="$work/tls" &&
+        in_lakehouse create secret generic trino-tls --from-file="$work/tls" && install_trino --set tls.secret=trino-tls &&
+        install_superset --set metadata.postgres.enabled=true --set tls.secret=superset-tls --set trino.tls.secret=trino-tls --set trino.port=8443 &&
         done_job superset superset-dashboards && job_says superset superset-dashboards | grep '^imported 2 dashboards' &&
         psql superset superset 'SELECT sqlalchemy_uri, extra FROM dbs' | tee /dev/stderr | grep ':8443/.*"http_scheme": "https".*"verify": "/run/secrets/trino/ca.crt"' &&
         in_lakehouse exec deployment/superset --container superset -- head -n 1 /run/secrets/trino/ca.crt || return
