@@ -3,6 +3,7 @@
 //	go run . record [NAME...]   write the outcome into each case file whose path contains a NAME (or into all)
 //	go run . check  [NAME...]   record to memory only, and fail where a file would change
 //	go run . time MOORING FOLDER...  what charts take: Helm, as a process and as a library, and Mooring
+//	go run . environments MOORING    compare what it renders of the environments with what Helm does
 //	go run . serve              answer the questions of the fuzzer, ../fuzz
 //
 // ../README.md describes the files.
@@ -32,6 +33,10 @@ func main() {
 		helm(names)
 	case "time":
 		if err := times(names); err != nil {
+			fail(err)
+		}
+	case "environments":
+		if err := environments(names); err != nil {
 			fail(err)
 		}
 	case "serve":
