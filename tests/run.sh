@@ -226,10 +226,16 @@ run_demo() {
 run_oracle() {
     need_go
     step "helm's cases" go -C tests/golden/oracle run . check
+    step "the environments' charts" compare_environments
     step 'go vet' go -C tests/golden/oracle vet ./...
     step "robfig's cases" check_cron_cases
     step "go-yaml's cases" check_yaml_cases
     step "sops' cases" go -C tests/golden/sops-oracle run . check
+}
+
+# compare_environments: what is rendered of each environment with what Helm makes of its charts and values.
+compare_environments() {
+    nice cargo build --locked --release --bin mooring && go -C tests/golden/oracle run . environments "$CARGO_TARGET_DIR/release/mooring"
 }
 
 check_cron_cases() { go -C tests/golden/cron-oracle run . | diff - tests/golden/cron/cases.jsonl; }

@@ -182,7 +182,8 @@ with_a_certificate_it_talks_https_and_trino_is_asked_so() {
     port=$(free_port)
     make_certificates superset trino && in_lakehouse create secret generic superset-tls --from-file="$work/tls" &&
         in_lakehouse create secret generic trino-tls --from-file="$work/tls" && install_trino --set tls.secret=trino-tls &&
-        install_superset --set metadata.postgres.enabled=true --set tls.secret=superset-tls --set trino.tls.secret=trino-tls --set trino.port=8443 &&
+        install_superset --set metadata.postgres.enabled=true --set tls.secret=superset-tls --set trino.tls.secret=trino-tls --set trino.port=8443 \
+            --set 'networkPolicy.egressPorts={8443,5432}' &&
         done_job superset superset-dashboards && job_says superset superset-dashboards | grep '^imported 2 dashboards' &&
         psql superset superset 'SELECT sqlalchemy_uri, extra FROM dbs' | tee /dev/stderr | grep ':8443/.*"http_scheme": "https".*"verify": "/run/secrets/trino/ca.crt"' &&
         in_lakehouse exec deployment/superset --container superset -- head -n 1 /run/secrets/trino/ca.crt || return
