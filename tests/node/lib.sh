@@ -69,11 +69,11 @@ pack_image() {
 
 # make_certificates NAME...: of a server of these names, as cert-manager makes them: tls.crt, tls.key and ca.crt in $work/tls.
 make_certificates() {
-    local names=("${@/#/,DNS:}") all
-    all=$(printf '%s' "${names[@]}")
+    local names=("${@/#/,DNS:}") joined
+    joined=$(printf %s "${names[@]}")
     rm -rf "$work/tls" && mkdir -p "$work/tls" && openssl req -x509 -newkey rsa:2048 -noenc -days 2 -subj '/CN=lakehouse of the test' -keyout "$work/ca.key" -out "$work/tls/ca.crt" &&
         openssl req -x509 -newkey rsa:2048 -noenc -days 2 -subj "/CN=$1" -CA "$work/tls/ca.crt" -CAkey "$work/ca.key" -keyout "$work/tls/tls.key" \
-            -out "$work/tls/tls.crt" -addext "subjectAltName=${all#,}"
+            -out "$work/tls/tls.crt" -addext "subjectAltName=${joined#,}"
 }
 
 clean_up() {
