@@ -3,6 +3,8 @@
 set -eu
 
 export PGUSER=$ROOT_USER PGPASSWORD=$ROOT_PASSWORD PGCONNECT_TIMEOUT=5
+# What is there already is no news.
+export PGOPTIONS='-c client_min_messages=warning'
 psql() { command psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 "$@"; }
 
 for ((tries = 0; ; tries++)); do
@@ -53,7 +55,7 @@ END
 # reference DATABASE FILE...: each whole or not at all, and only if it is not there as it is now.
 reference() {
     local name file digest
-    psql --dbname "$1" --command 'CREATE TABLE IF NOT EXISTS reference_files (name text PRIMARY KEY, digest text NOT NULL)' 2>/tmp/words || { cat /tmp/words >&2 && return 1; }
+    psql --dbname "$1" --command 'CREATE TABLE IF NOT EXISTS reference_files (name text PRIMARY KEY, digest text NOT NULL)'
     for file in "${@:2}"; do
         name=${file##*/}
         read -r digest _ < <(sha256sum "$file")
