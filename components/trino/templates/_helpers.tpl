@@ -74,7 +74,7 @@ spec:
     - name: keystore
       image: {{ include "trino.image" .root }}
       imagePullPolicy: {{ .root.Values.image.pullPolicy }}
-      command: [sh, -c, "umask 077 && cat /run/secrets/tls/tls.crt /run/secrets/tls/tls.key >/run/tls/keystore.pem"]
+      command: [bash, -c, "umask 077 && cat /run/secrets/tls/tls.crt /run/secrets/tls/tls.key >/run/tls/keystore.pem"]
       securityContext:
         allowPrivilegeEscalation: false
         capabilities:
