@@ -50,6 +50,10 @@ pub enum Finished {
     Explained(ObjectKey, Option<String>),
     /// Components' inventories were written: the number of ConfigMaps of each.
     Saved(Vec<(Arc<str>, Result<usize, ApiError>)>),
+    /// The hooks of a component have ended; `None` where they were ended before.
+    Hooked(Arc<str>, Option<Result<(), String>>),
+    /// Which hooks have run was written.
+    HooksSaved(Result<(), ApiError>),
     /// The status was written.
     StatusWritten(Result<(), ApiError>),
     /// The cluster said what it serves.
@@ -168,6 +172,8 @@ impl Agent {
             Finished::Swept(result, took) => self.on_swept(result, took),
             Finished::Explained(key, said) => self.on_explained(&key, said),
             Finished::Saved(saved) => self.on_saved(saved),
+            Finished::Hooked(component, result) => self.on_hooked(&component, result),
+            Finished::HooksSaved(result) => self.on_hooks_saved(result),
             Finished::StatusWritten(result) => self.on_status_written(result),
             Finished::Discovered(result) => self.on_discovered(result),
             Finished::CaughtUp(results) => self.on_caught_up(results),

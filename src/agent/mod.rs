@@ -16,6 +16,7 @@ mod charts;
 mod drift;
 mod environment;
 mod explain;
+mod hooks;
 mod jobs;
 mod keys;
 mod overview;
@@ -41,7 +42,8 @@ pub use backfill::{Backfill, BackfillFailure, BackfillRequest};
 pub use keys::KeySource;
 pub use overview::overview;
 pub use preview::{
-    ComponentPreview, Kept, Preview, PreviewOptions, Progress, PrunePreview, StepPreview, Verdict, preview,
+    ComponentPreview, HookPreview, Kept, Preview, PreviewOptions, Progress, PrunePreview, StepPreview,
+    Verdict, preview,
 };
 pub use start::{AgentError, AgentOptions, run};
 
@@ -124,6 +126,8 @@ struct Agent {
     unwatched: BTreeSet<GroupKind>,
     /// The inventory is being written.
     saving: bool,
+    /// Which hooks have run is being written.
+    saving_hooks: bool,
     sweeps: settle::Sweeps,
     /// Runs due before are judged; `None` until the first look.
     runs_judged_until: Option<jiff::Timestamp>,
@@ -195,6 +199,7 @@ impl Agent {
                 Timer::Explain => self.look_at_pods(),
                 Timer::Keys => self.look_at_keys(),
                 Timer::Charts => self.fetch_charts_again(),
+                Timer::Hooks => self.save_hooks(),
             }
         }
     }

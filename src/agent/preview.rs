@@ -17,12 +17,15 @@ use super::jobs::{account_of, random_seed, render};
 use super::keys::KeySource;
 use super::start::known_kinds;
 use super::sync::Rendered;
-use crate::cluster::{ApiError, Cluster, ClusterOptions, InventoryStore, Offer, Permit, migration};
+use crate::cluster::{
+    ApiError, Cluster, ClusterOptions, HookRecords, InventoryStore, Offer, Permit, migration,
+};
 use crate::manifest::{Manifest, ObjectKey, PART_OF, SecretKey, apply_set_id};
 use crate::plan::{
-    self, Action, Change, Comparison, Inventory, ObservedSet, Plan, Policy, PrunePlan, Resource, Step,
+    self, Action, Change, Comparison, HookRecord, Inventory, ObservedSet, Plan, Policy, PrunePlan, Resource,
+    Step,
 };
-use crate::render::{NAMESPACES, RenderCache, RenderContext, RenderedComponent, origins};
+use crate::render::{Component, NAMESPACES, RenderCache, RenderContext, RenderedComponent, origins};
 use crate::sops::Keyring;
 use crate::source::{ChartStore, Revision, Snapshot, Source};
 
@@ -110,8 +113,20 @@ pub struct ComponentPreview {
     /// Why it cannot be rendered. What it has stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The hooks that would run, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookPreview>,
     /// Its objects, in the order of applying.
     pub steps: Vec<StepPreview>,
+}
+
+/// A hook that would run.
+#[derive(Clone, Debug, Serialize)]
+pub struct HookPreview {
+    /// Helm's word for when: `pre-upgrade`.
+    pub event: &'static str,
+    /// The object that would be made.
+    pub object: ObjectKey,
 }
 
 /// What git names no more.
@@ -242,6 +257,7 @@ struct Known {
     inventory: Inventory,
     observed: ObservedSet,
     neighbours: Vec<Neighbour>,
+    hooks: HookRecords,
 }
 
 impl Known {
@@ -259,12 +275,14 @@ impl Known {
                 Err(error) => Err(error),
             }
         };
-        let (key, inventory, mirror, neighbours) = tokio::try_join!(
+        let (key, inventory, mirror, neighbours, mut hooks) = tokio::try_join!(
             key,
             store.load(),
             cluster.environment(&options.environment),
             neighbours(cluster, &options.environment),
+            store.load_hooks(),
         )?;
+        let hooks = hooks.remove(&options.environment).unwrap_or_default();
         let selector = format!("{PART_OF}={}", apply_set_id(&options.environment));
         let resources: Vec<&Resource> = known_kinds(mirror.as_ref(), &inventory)
             .iter()
@@ -276,7 +294,7 @@ impl Known {
             .try_collect()
             .await?;
         let observed = ObservedSet { objects: listings.into_iter().flatten().collect() };
-        Ok(Self { key, inventory, observed, neighbours })
+        Ok(Self { key, inventory, observed, neighbours, hooks })
     }
 }
 
@@ -306,9 +324,29 @@ impl Judge<'_> {
                 .try_collect()
                 .await?;
             let error = component.error.clone();
-            components.push(ComponentPreview { name: component.name.clone(), error, steps });
+            let hooks = objects.map_or_else(Vec::new, |rendered| self.hooks(desired, rendered));
+            components.push(ComponentPreview { name: component.name.clone(), error, hooks, steps });
         }
         Ok(components)
+    }
+
+    /// The hooks of a component that would run.
+    fn hooks(&self, component: &Component, rendered: &RenderedComponent) -> Vec<HookPreview> {
+        if rendered.hooks.is_empty() {
+            return Vec::new();
+        }
+        let known = self.known.hooks.get(&*component.name);
+        let is_new = !self.known.inventory.entries.values().any(|entry| entry.component == component.name);
+        let record = known.cloned().unwrap_or_else(|| HookRecord::new(is_new));
+        super::hooks::due(rendered, &record, &self.known.key)
+            .into_iter()
+            .map(|(event, hook)| {
+                let manifest = &hook.object.manifest;
+                let namespaced =
+                    self.offer.catalog.resolve(manifest).is_none_or(|resource| resource.namespaced);
+                HookPreview { event: event.name(), object: manifest.key(namespaced, &component.namespace) }
+            })
+            .collect()
     }
 
     async fn step(

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::explain::FIRST_LOOK;
+use super::hooks::When;
 use super::jobs::Finished;
 use super::world::{ComponentState, Phase};
 use super::{Agent, AgentError, STATUS_AFTER, Task, Timer};
@@ -68,7 +69,7 @@ impl Agent {
                     failed.push(format!("{}: waits for {}", component.name, on.join(", ")));
                 }
                 ComponentState::Ready => {}
-                ComponentState::Applying | ComponentState::Settling => return,
+                ComponentState::Applying | ComponentState::Settling | ComponentState::Hooking(_) => return,
             }
         }
         if self.running == 0 && self.queue.is_empty() {
@@ -198,7 +199,7 @@ impl Agent {
         }
         let Some(component) = world.component_of(key) else { return };
         component.failed = None;
-        if matches!(component.state, ComponentState::Failed(_)) {
+        if !component.hook_failed && matches!(component.state, ComponentState::Failed(_)) {
             component.state = ComponentState::Applying;
             if world.phase == Phase::Settled {
                 world.phase = Phase::Applying;
@@ -209,18 +210,18 @@ impl Agent {
     /// After the health of something moved: components may be ready now, or no longer.
     fn health_moved(&mut self) {
         let mut changed = false;
-        for component in &mut self.world.components {
-            let well = component.unwell.is_empty();
-            let next = match component.state {
-                ComponentState::Ready if !well => ComponentState::Settling,
-                ComponentState::Settling if well => ComponentState::Ready,
+        for place in 0..self.world.components.len() {
+            let component = &mut self.world.components[place];
+            match (&component.state, component.unwell.is_empty()) {
+                (ComponentState::Ready, false) => component.state = ComponentState::Settling,
+                (ComponentState::Settling, true) => self.is_well(place),
                 _ => continue,
-            };
-            if next == ComponentState::Ready {
+            }
+            let component = &mut self.world.components[place];
+            if component.state == ComponentState::Ready {
                 tracing::info!(component = &*component.name, "ready");
             }
             component.since = Instant::now();
-            component.state = next;
             changed = true;
         }
         if changed {
@@ -239,6 +240,14 @@ impl Agent {
         }
     }
 
+    /// All of a component is healthy: what comes after it runs, or it is ready.
+    pub(super) fn is_well(&mut self, place: usize) {
+        let name = self.world.components[place].name.clone();
+        let hooks = self.run_hooks(&name, When::After);
+        self.world.components[place].state =
+            if hooks { ComponentState::Hooking(When::After) } else { ComponentState::Ready };
+    }
+
     /// Says now and then what a component has been waiting for.
     pub(super) fn say_what_is_waited_for(&mut self) {
         let mut waiting = false;
@@ -247,6 +256,14 @@ impl Agent {
                 ComponentState::Blocked(on) => {
                     waiting = true;
                     tracing::info!(component = &*component.name, "waits for {}", on.join(", "));
+                }
+                ComponentState::Hooking(when) => {
+                    waiting = true;
+                    tracing::info!(
+                        component = &*component.name,
+                        "{}",
+                        self.hooks_in_words(&component.name, *when)
+                    );
                 }
                 ComponentState::Settling if component.since.elapsed() > Duration::from_secs(20) => {
                     waiting = true;
@@ -287,6 +304,9 @@ impl Agent {
                 ComponentState::Failed(why) => Some(format!("{}: {why}", component.name)),
                 ComponentState::Blocked(on) => {
                     Some(format!("{}: waits for {}", component.name, on.join(", ")))
+                }
+                ComponentState::Hooking(when) => {
+                    Some(format!("{}: {}", component.name, self.hooks_in_words(&component.name, *when)))
                 }
                 ComponentState::Applying => Some(format!("{}: is being applied", component.name)),
                 ComponentState::Settling => {

@@ -245,6 +245,8 @@ async fn keep(
     let (observed, observations) = mpsc::channel(OBSERVATIONS);
     let mut watches = Watches::new(cluster.clone(), format!("{PART_OF}={apply_set}"), observed);
     let mut world = World::new(inherited);
+    world.others_hooks = store.load_hooks().await?;
+    world.hooks = world.others_hooks.remove(&options.environment).unwrap_or_default();
     for kind in known_kinds(mirror.as_ref(), &world.inherited) {
         // A kind that is no longer served has no objects either.
         if let Some(resource) = offer.catalog.kind(&kind) {
@@ -289,6 +291,7 @@ async fn keep(
         discovering: false,
         unwatched: BTreeSet::new(),
         saving: false,
+        saving_hooks: false,
         sweeps: super::settle::Sweeps::default(),
         runs_judged_until,
         late_runs: super::backfill::LateRuns::default(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::hooks::When;
 use super::jobs::Rendering;
 use super::world::{ComponentProgress, ComponentState, Goal, Phase, Trouble, Wish};
 use super::{Agent, AgentError, Task, Timer};
@@ -236,6 +237,7 @@ impl Agent {
                 objects: component.steps().map(|step| step.key.clone()).collect(),
                 unwell: BTreeSet::new(),
                 unseen: BTreeSet::new(),
+                hook_failed: false,
                 state: match &component.error {
                     Some(error) => ComponentState::Broken(error.clone()),
                     None => ComponentState::Blocked(Vec::new()),
@@ -244,6 +246,7 @@ impl Agent {
             })
             .collect();
         self.world.set_components(components);
+        self.forget_hooks();
         self.world.pruning.clear();
         self.world.prune = plan
             .prune
@@ -398,14 +401,19 @@ impl Agent {
             ComponentState::Blocked(before) => {
                 let waits: Vec<Arc<str>> =
                     component.depends_on.iter().filter(|name| !self.world.is_ready(name)).cloned().collect();
-                let next =
-                    if waits.is_empty() { ComponentState::Applying } else { ComponentState::Blocked(waits) };
+                let (name, first) = (component.name.clone(), before.is_empty());
                 // Said only when it takes a while: most waits are over in a moment.
-                if before.is_empty() && next != ComponentState::Applying {
+                if first && !waits.is_empty() {
                     self.later(Duration::from_secs(3), Timer::Nag);
                 }
-                let changed = next == ComponentState::Applying;
-                self.world.components[index].state = next;
+                let changed = waits.is_empty();
+                self.world.components[index].state = if !changed {
+                    ComponentState::Blocked(waits)
+                } else if self.run_hooks(&name, When::Before) {
+                    ComponentState::Hooking(When::Before)
+                } else {
+                    ComponentState::Applying
+                };
                 changed
             }
             ComponentState::Applying => {
@@ -436,7 +444,7 @@ impl Agent {
             }
             ComponentState::Settling => {
                 if component.unwell.is_empty() {
-                    self.world.components[index].state = ComponentState::Ready;
+                    self.is_well(index);
                     self.later(super::STATUS_AFTER, Timer::Status);
                     return true;
                 }
@@ -465,12 +473,18 @@ impl Agent {
             return;
         }
         let waiting = self.world.components.iter().any(|component| {
-            matches!(component.state, ComponentState::Applying | ComponentState::Blocked(_))
+            matches!(
+                component.state,
+                ComponentState::Applying | ComponentState::Blocked(_) | ComponentState::Hooking(When::Before)
+            )
         });
         if waiting {
             // Blocked for good: what a component waits for has failed, and only a new revision or a retry helps.
             let busy = self.world.components.iter().any(|component| {
-                matches!(component.state, ComponentState::Applying | ComponentState::Settling)
+                matches!(
+                    component.state,
+                    ComponentState::Applying | ComponentState::Settling | ComponentState::Hooking(_)
+                )
             });
             if busy {
                 return;

@@ -37,6 +37,8 @@ pub enum Timer {
     Keys,
     /// Ask again for charts that could not be fetched.
     Charts,
+    /// Save which hooks have run.
+    Hooks,
 }
 
 /// One timer for a thing is enough, and the sooner one counts.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::hooks::{HookRun, When};
+use crate::cluster::HookRecords;
 use crate::environment::Loaded;
 use crate::manifest::{Digest, FieldPath, GroupKind, ObjectKey};
 use crate::plan::health::Health;
@@ -139,6 +141,8 @@ pub enum ComponentState {
     Broken(String),
     /// It waits for others.
     Blocked(Vec<Arc<str>>),
+    /// Its hooks run.
+    Hooking(When),
     /// Its stages are being applied.
     Applying,
     /// All is applied, and something is not healthy yet.
@@ -171,6 +175,8 @@ pub struct ComponentProgress {
     pub unwell: BTreeSet<ObjectKey>,
     /// Those of them whose health nobody has looked at.
     pub unseen: BTreeSet<ObjectKey>,
+    /// Whether it failed for a hook.
+    pub hook_failed: bool,
     /// How far it is.
     pub state: ComponentState,
     /// When it began to settle, for saying what takes long.
@@ -180,7 +186,10 @@ pub struct ComponentProgress {
 impl ComponentProgress {
     /// Whether all of it is applied.
     pub fn is_applied(&self) -> bool {
-        matches!(self.state, ComponentState::Settling | ComponentState::Ready)
+        matches!(
+            self.state,
+            ComponentState::Settling | ComponentState::Hooking(When::After) | ComponentState::Ready
+        )
     }
 }
 
@@ -231,6 +240,12 @@ pub struct World {
     pub shards: HashMap<Arc<str>, usize>,
     /// What an agent before us left, until the first plan took it in.
     pub inherited: Inventory,
+    /// Which hooks have run, by component.
+    pub hooks: HookRecords,
+    /// The same of the namespace's other environments.
+    pub others_hooks: HashMap<String, HookRecords>,
+    /// The hooks that run, by component.
+    pub hook_runs: HashMap<Arc<str>, HookRun>,
     /// The FieldsV1 of baselines, by their digests: objects of one shape share one.
     field_sets: HashMap<Digest, Arc<[u8]>>,
     /// The namespaces that this process made: what is in them came after.
@@ -254,6 +269,9 @@ impl World {
             unsaved: BTreeSet::new(),
             shards: HashMap::new(),
             inherited,
+            hooks: HookRecords::new(),
+            others_hooks: HashMap::new(),
+            hook_runs: HashMap::new(),
             field_sets: HashMap::new(),
             fresh_namespaces: HashSet::new(),
             done: BTreeMap::new(),
@@ -328,9 +346,14 @@ impl World {
         }
     }
 
+    /// The place of the component of that name among those of the goal.
+    pub fn place(&self, name: &str) -> Option<usize> {
+        self.places.get(name).copied()
+    }
+
     /// The component of that name, if git names it.
     pub fn component(&self, name: &str) -> Option<&ComponentProgress> {
-        self.components.get(*self.places.get(name)?)
+        self.components.get(self.place(name)?)
     }
 
     /// The component that an object belongs to.

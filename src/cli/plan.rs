@@ -165,7 +165,7 @@ fn in_text(preview: &Preview, all: bool) -> String {
     for component in &preview.components {
         let steps: Vec<&StepPreview> =
             component.steps.iter().filter(|step| all || step.action != Verdict::Unchanged).collect();
-        if steps.is_empty() && component.error.is_none() {
+        if steps.is_empty() && component.hooks.is_empty() && component.error.is_none() {
             continue;
         }
         let _ = writeln!(text, "\n{}", paint::heading(&component.name));
@@ -173,6 +173,9 @@ fn in_text(preview: &Preview, all: bool) -> String {
             let error = error.replace('\n', "\n    ");
             let _ =
                 writeln!(text, "  {} it does not render, and what it has stays: {error}", paint::wrong("!"));
+        }
+        for hook in &component.hooks {
+            let _ = writeln!(text, "  {} {} {}", paint::change("hook"), hook.event, hook.object);
         }
         steps.iter().for_each(|step| write_step(&mut text, step, all));
     }
@@ -299,7 +302,12 @@ mod tests {
         Preview {
             environment: "local".into(),
             revision,
-            components: vec![ComponentPreview { name: "trino".into(), error: error.map(Into::into), steps }],
+            components: vec![ComponentPreview {
+                name: "trino".into(),
+                error: error.map(Into::into),
+                hooks: Vec::new(),
+                steps,
+            }],
             prune: PrunePreview { steps: Vec::new(), kept: Vec::new(), guard: None },
         }
     }

@@ -12,8 +12,8 @@ use super::sops::SopsArgs;
 use super::source::SourceArgs;
 use super::status::Output;
 use crate::environment;
-use crate::helm::DEFAULT_API_VERSIONS;
 use crate::helm::yaml::json_to_yaml;
+use crate::helm::{DEFAULT_API_VERSIONS, Hook};
 use crate::manifest::{FieldPath, FieldSet, Manifest};
 use crate::render::{
     Component, DesiredObject, RenderCache, RenderContext, RenderedComponent, helm_text, origins,
@@ -174,9 +174,12 @@ impl Printer<'_> {
     /// YAML documents, each under a line that says where it was written.
     fn yaml(&self, component: &Component) -> String {
         let mut text = String::new();
-        for object in objects(component) {
+        for (object, hook) in objects(component) {
             let source = object.manifest.source();
             let _ = writeln!(text, "---\n# Source: {} ({})", source.file, component.name);
+            if let Some(hook) = hook {
+                let _ = writeln!(text, "# Hook: {} (weight {})", events(hook).join(", "), hook.weight);
+            }
             if !object.once.is_empty() {
                 let paths: Vec<String> = object.once.iter().map(ToString::to_string).collect();
                 let _ = writeln!(text, "# Set once, since each rendering makes it up: {}", paths.join(", "));
@@ -192,9 +195,12 @@ impl Printer<'_> {
 
     fn json(&self, component: &Component) -> Value {
         let objects: Vec<Value> = objects(component)
-            .map(|object| {
+            .map(|(object, hook)| {
                 let mut json =
                     json!({"source": object.manifest.source(), "manifest": self.shown(&object.manifest)});
+                if let Some(hook) = hook {
+                    json["hook"] = json!({"events": events(hook), "weight": hook.weight});
+                }
                 if self.origins {
                     let origins = self.origins_of(&object.manifest);
                     json["origins"] =
@@ -233,9 +239,17 @@ impl Printer<'_> {
     }
 }
 
-fn objects(component: &Component) -> impl Iterator<Item = &DesiredObject> {
+/// The objects, then the hooks.
+fn objects(component: &Component) -> impl Iterator<Item = (&DesiredObject, Option<&Hook>)> {
     let rendered: Option<&RenderedComponent> = component.result.as_deref().ok();
-    rendered.into_iter().flat_map(|rendered| &rendered.objects)
+    rendered.into_iter().flat_map(|rendered| {
+        let objects = rendered.objects.iter().map(|object| (object, None));
+        objects.chain(rendered.hooks.iter().map(|hook| (&hook.object, Some(&hook.hook))))
+    })
+}
+
+fn events(hook: &Hook) -> Vec<&'static str> {
+    hook.events.iter().map(|event| event.name()).collect()
 }
 
 /// A Secret whose values cannot be seen, not even in kubectl's copy of the whole object.

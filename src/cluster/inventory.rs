@@ -14,12 +14,14 @@ use super::apply::{ApplyMode, path_of};
 use super::client::{Call, Cluster};
 use super::error::ApiError;
 use crate::manifest::{GroupKind, MANAGER, ObjectKey, SecretKey};
-use crate::plan::{Inventory, InventoryEntry, Resource};
+use crate::plan::{HookRecord, Inventory, InventoryEntry, Resource};
 
 /// The label that tells the ConfigMaps of an environment's inventory; its value is the environment's name.
 const LABEL: &str = "mooring.dev/inventory";
 /// The annotation that names the component whose objects a ConfigMap lists.
 const COMPONENT: &str = "mooring.dev/component";
+/// The label that tells the ConfigMap of which hooks have run; its value is the environment's name.
+const HOOKS: &str = "mooring.dev/hooks";
 /// Objects in one ConfigMap: about 120 bytes each when packed, and a ConfigMap holds at most 1 MiB.
 const SHARD: usize = 3000;
 /// No inventory is unpacked past this.
@@ -37,6 +39,9 @@ pub struct InventoryStore {
     /// The environment's name.
     pub environment: String,
 }
+
+/// Which hooks have run, by component.
+pub type HookRecords = HashMap<Arc<str>, HookRecord>;
 
 /// One object's line: its key and what is known of it.
 type Line = (ObjectKey, InventoryEntry);
@@ -120,11 +125,68 @@ impl InventoryStore {
                 names.extend(map["metadata"]["name"].as_str().map(ToOwned::to_owned));
             })
             .await?;
+        names.push(Self { environment: environment.to_owned(), ..self.clone() }.hooks().name);
         for name in names {
             let key = object("ConfigMap", &self.namespace, name);
             self.cluster.delete(&resource, &key, None, false).await?;
         }
         Ok(())
+    }
+
+    /// Which hooks have run, of each environment of this namespace. What cannot be read any more counts as never run.
+    pub async fn load_hooks(&self) -> Result<HashMap<String, HookRecords>, ApiError> {
+        let mut all = HashMap::new();
+        self.cluster
+            .list(&core("ConfigMap", "configmaps"), Some(&self.namespace), HOOKS, |map| {
+                let Some(environment) =
+                    map.pointer("/metadata/labels/mooring.dev~1hooks").and_then(Value::as_str)
+                else {
+                    return;
+                };
+                let mut records = HookRecords::new();
+                for (component, text) in map["data"].as_object().into_iter().flatten() {
+                    match serde_json::from_str(text.as_str().unwrap_or_default()) {
+                        Ok(record) => {
+                            records.insert(component.as_str().into(), record);
+                        }
+                        Err(error) => {
+                            tracing::warn!(component, %error, "which hooks have run cannot be read");
+                        }
+                    }
+                }
+                all.insert(environment.to_owned(), records);
+            })
+            .await?;
+        Ok(all)
+    }
+
+    /// Writes which hooks have run.
+    pub async fn save_hooks(&self, records: &HookRecords) -> Result<(), ApiError> {
+        let data: serde_json::Map<String, Value> = records
+            .iter()
+            .map(|(component, record)| (component.to_string(), json!(json!(record).to_string())))
+            .collect();
+        let key = self.hooks();
+        let body = json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": key.name,
+                "namespace": self.namespace,
+                "labels": {HOOKS: self.environment},
+            },
+            "data": data,
+        });
+        let mode = ApplyMode { manager: MANAGER, force: true, dry_run: false };
+        self.cluster
+            .apply(&core("ConfigMap", "configmaps"), &key, body.to_string().into_bytes(), mode)
+            .await?;
+        Ok(())
+    }
+
+    /// Where it is kept which hooks have run: no environment and no component has a dot in its name.
+    fn hooks(&self) -> ObjectKey {
+        object("ConfigMap", &self.namespace, format!("mooring-{}.hooks", self.environment))
     }
 
     /// How many ConfigMaps so many objects need.

@@ -20,7 +20,7 @@ pub use discover::Offer;
 pub use environment::{Mirror, custom_resource_definition, environment_key, member_kinds};
 pub use error::{ApiError, Cause};
 pub use events::EventNote;
-pub use inventory::{InventoryStore, by_component};
+pub use inventory::{HookRecords, InventoryStore, by_component};
 pub use lease::{Leadership, Lease, Permit};
 pub use observe::{Observation, Watches};
 pub use retry::Backoff;

@@ -66,6 +66,21 @@ pub enum HookEvent {
 }
 
 impl HookEvent {
+    /// Helm's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PreInstall => "pre-install",
+            Self::PostInstall => "post-install",
+            Self::PreDelete => "pre-delete",
+            Self::PostDelete => "post-delete",
+            Self::PreUpgrade => "pre-upgrade",
+            Self::PostUpgrade => "post-upgrade",
+            Self::PreRollback => "pre-rollback",
+            Self::PostRollback => "post-rollback",
+            Self::Test => "test",
+        }
+    }
+
     fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "pre-install" => Self::PreInstall,

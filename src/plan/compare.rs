@@ -152,7 +152,7 @@ mod tests {
             name: "c".into(),
             depends_on: Vec::new(),
             namespace: "n".into(),
-            result: Ok(Arc::new(RenderedComponent { objects, left_out: Vec::new() })),
+            result: Ok(Arc::new(RenderedComponent { objects, ..RenderedComponent::default() })),
         };
         DesiredSet { environment: "e".into(), components: vec![component] }
     }

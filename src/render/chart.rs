@@ -13,8 +13,8 @@ use super::{RenderContext, places};
 use crate::helm::limits::Limits;
 use crate::helm::template::{HelmVersion, Span};
 use crate::helm::{
-    Capabilities, Chart, KubeVersion, Release, ReleaseOutput, RenderRequest, RenderedFile, Shown,
-    ValuesLayer, render as helm,
+    Capabilities, Chart, Hook, HookEvent, KubeVersion, Release, ReleaseOutput, RenderRequest, RenderedFile,
+    Shown, ValuesLayer, render as helm,
 };
 use crate::manifest::{FieldPath, ManifestSource, Origin, SourceLine};
 
@@ -24,7 +24,9 @@ pub(super) struct ChartRendering {
     pub documents: Vec<(Value, ManifestSource)>,
     /// Whether a template asked for the time or for something random.
     pub nondeterministic: bool,
-    /// What was left out: hooks.
+    /// Its hooks of installing and upgrading, in the order in which those of one event run.
+    pub hooks: Vec<(Value, ManifestSource, Hook)>,
+    /// What was left out: the other hooks.
     pub left_out: Vec<String>,
 }
 
@@ -56,11 +58,27 @@ pub(super) fn render(
             documents.push((value, source(&component, file, file.document)));
         }
     }
-    let left_out = output.hooks.iter().map(|hook| {
-        format!("{} {} of {} is a Helm hook: hooks are not run yet", hook.kind, hook.name, hook.source)
-    });
-    Ok(ChartRendering { documents, nondeterministic: output.nondeterministic, left_out: left_out.collect() })
+    let (mut hooks, mut left_out) = (Vec::new(), Vec::new());
+    let mut in_order: Vec<&RenderedFile> = output.hooks.iter().collect();
+    // As Helm does (pkg/action/hooks.go): they stand in the order of their kinds, but names go before that.
+    in_order.sort_by_key(|file| (file.hook.as_ref().map_or(0, |hook| hook.weight), &file.name));
+    for file in in_order {
+        let (Some(hook), Some(node)) = (&file.hook, &file.node) else { continue };
+        if hook.events.iter().any(|event| RUN.contains(event)) {
+            hooks.push((node.to_json(), source(&component, file, file.document), hook.clone()));
+        } else if !hook.is_test() {
+            left_out.push(format!(
+                "{} {} of {} is a hook of deleting or of rolling back: such are not run",
+                file.kind, file.name, file.source
+            ));
+        }
+    }
+    Ok(ChartRendering { documents, hooks, nondeterministic: output.nondeterministic, left_out })
 }
+
+/// The events at which hooks are run.
+const RUN: [HookEvent; 4] =
+    [HookEvent::PreInstall, HookEvent::PreUpgrade, HookEvent::PostInstall, HookEvent::PostUpgrade];
 
 /// What `helm template` prints of the component, to the byte.
 pub(super) fn text(context: &RenderContext<'_>, index: usize) -> Result<String, RenderError> {
@@ -159,7 +177,7 @@ pub(super) fn origins(
         return nothing();
     };
     let here = |file: &&RenderedFile| file.path == source.file && file.document == source.document;
-    let Some(file) = output.manifests.iter().find(here) else { return nothing() };
+    let Some(file) = output.manifests.iter().chain(&output.hooks).find(here) else { return nothing() };
     let Some(node) = &file.node else { return nothing() };
     let sealed = unsealed.lines();
     paths

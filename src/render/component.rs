@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::cache::Rendering;
+use super::chart::ChartRendering;
 use super::error::RenderError;
 use super::{
-    CacheKey, Component, DesiredObject, DesiredSet, NAMESPACES, RenderContext, RenderedComponent, chart,
-    plain, random, sealed::Unsealed,
+    CacheKey, Component, DesiredHook, DesiredObject, DesiredSet, NAMESPACES, RenderContext,
+    RenderedComponent, chart, plain, random, sealed::Unsealed,
 };
 use crate::environment::{PRODUCERS, Producer};
 use crate::manifest::{COMPONENT, Digest, FieldPath, Manifest, ManifestSource, PART_OF, apply_set_id};
@@ -104,7 +105,10 @@ fn cache_key(context: &RenderContext<'_>, index: usize) -> Result<CacheKey, Rend
 fn conceal(mut rendered: RenderedComponent, unsealed: &Unsealed) -> RenderedComponent {
     let confidential = unsealed.confidential();
     if confidential.is_some() {
-        rendered.objects.iter_mut().for_each(|object| object.manifest.set_confidential(confidential.clone()));
+        let hooks = rendered.hooks.iter_mut().map(|hook| &mut hook.object);
+        for object in rendered.objects.iter_mut().chain(hooks) {
+            object.manifest.set_confidential(confidential.clone());
+        }
     }
     rendered
 }
@@ -121,35 +125,55 @@ fn render_component(
         return finish(context, &name, documents, &HashMap::new(), Vec::new());
     }
     let first = chart::render(context, unsealed, index, context.seed, context.now)?;
-    let mut once = HashMap::new();
-    if first.nondeterministic {
+    let once = if first.nondeterministic {
         // A day later, with other dice: what differs is made up by the template.
         let seed = Sha256::digest(context.seed).into();
         let later = context.now.checked_add(jiff::SignedDuration::from_hours(25)).unwrap_or(context.now);
-        let second = chart::render(context, unsealed, index, seed, later)?;
-        let identity = |value: &Value| {
-            let text =
-                |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-            (text("/apiVersion"), text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
-        };
-        let others: HashMap<_, &Value> =
-            second.documents.iter().map(|(value, _)| (identity(value), value)).collect();
-        for (value, _) in &first.documents {
-            if let Some(other) = others.get(&identity(value)) {
-                let paths = random::differences(value, other);
-                if !paths.is_empty() {
-                    once.insert(identity(value), paths);
-                }
-            }
-        }
-        let by_source: HashMap<ManifestSource, Vec<FieldPath>> = first
-            .documents
-            .iter()
-            .filter_map(|(value, source)| Some((source.clone(), once.remove(&identity(value))?)))
-            .collect();
-        return finish(context, &name, first.documents, &by_source, first.left_out);
+        made_up(&first, &chart::render(context, unsealed, index, seed, later)?)
+    } else {
+        HashMap::new()
+    };
+    let mut rendered = finish(context, &name, first.documents, &once, first.left_out)?;
+    for (mut value, source, hook) in first.hooks {
+        // Not the label of the environment's objects: a hook is neither watched for drift nor deleted by git's naming it no more.
+        label(&mut value, COMPONENT, &name);
+        let object = desired(value, source, &once)?;
+        rendered.hooks.push(DesiredHook { object, hook });
     }
-    finish(context, &name, first.documents, &HashMap::new(), first.left_out)
+    Ok(rendered)
+}
+
+/// The fields that two renderings do not agree on, by where their objects stand.
+fn made_up(first: &ChartRendering, second: &ChartRendering) -> HashMap<ManifestSource, Vec<FieldPath>> {
+    fn values(of: &ChartRendering) -> impl Iterator<Item = (&Value, &ManifestSource)> {
+        let objects = of.documents.iter().map(|(value, source)| (value, source));
+        objects.chain(of.hooks.iter().map(|(value, source, _)| (value, source)))
+    }
+    let identity = |value: &Value| {
+        let text =
+            |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        (text("/apiVersion"), text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
+    };
+    let others: HashMap<_, &Value> = values(second).map(|(value, _)| (identity(value), value)).collect();
+    let differences = |(value, source): (&Value, &ManifestSource)| {
+        let paths = random::differences(value, others.get(&identity(value))?);
+        (!paths.is_empty()).then(|| (source.clone(), paths))
+    };
+    values(first).filter_map(differences).collect()
+}
+
+/// An object with the fields that are set once.
+fn desired(
+    value: Value,
+    source: ManifestSource,
+    once: &HashMap<ManifestSource, Vec<FieldPath>>,
+) -> Result<DesiredObject, RenderError> {
+    let mut once = once.get(&source).cloned().unwrap_or_default();
+    let manifest = Manifest::from_value(value, source)?;
+    if manifest.is_secret() {
+        once.iter_mut().for_each(as_data);
+    }
+    Ok(DesiredObject { manifest, once })
 }
 
 /// Makes manifests of documents: lists are split, our labels put on.
@@ -164,13 +188,9 @@ fn finish(
     let mut objects = Vec::with_capacity(documents.len());
     for (value, source) in documents {
         for mut value in Manifest::split_list(value) {
-            label(&mut value, &set, component);
-            let manifest = Manifest::from_value(value, source.clone())?;
-            let mut once = once.get(&source).cloned().unwrap_or_default();
-            if manifest.is_secret() {
-                once.iter_mut().for_each(as_data);
-            }
-            objects.push(DesiredObject { manifest, once });
+            label(&mut value, PART_OF, &set);
+            label(&mut value, COMPONENT, component);
+            objects.push(desired(value, source.clone(), once)?);
         }
         if objects.len() > OBJECTS {
             return Err(RenderError::TooLarge {
@@ -179,7 +199,7 @@ fn finish(
             });
         }
     }
-    Ok(RenderedComponent { objects, left_out })
+    Ok(RenderedComponent { objects, hooks: Vec::new(), left_out })
 }
 
 /// A Secret's `stringData` is sent as `data`.
@@ -191,7 +211,7 @@ fn as_data(path: &mut FieldPath) {
     }
 }
 
-fn label(value: &mut Value, set: &str, component: &str) {
+fn label(value: &mut Value, name: &str, text: &str) {
     let Some(metadata) = value.get_mut("metadata").filter(|metadata| metadata.is_object()) else { return };
     if !metadata.get("labels").is_some_and(Value::is_object) {
         if metadata.get("labels").is_some_and(|labels| !labels.is_null()) {
@@ -200,8 +220,7 @@ fn label(value: &mut Value, set: &str, component: &str) {
         }
         metadata["labels"] = json!({});
     }
-    metadata["labels"][PART_OF] = json!(set);
-    metadata["labels"][COMPONENT] = json!(component);
+    metadata["labels"][name] = json!(text);
 }
 
 /// The CronJobs of the producers, and the descriptions of datasets that their pods read.

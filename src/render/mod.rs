@@ -20,6 +20,7 @@ pub use error::RenderError;
 pub use origins::{Written, origins};
 
 use crate::environment::{Loaded, PRODUCERS};
+use crate::helm::Hook;
 use crate::manifest::{Digest, FieldPath, Files, Manifest};
 use crate::sops::Keyring;
 
@@ -54,19 +55,31 @@ pub struct DesiredObject {
     pub once: Vec<FieldPath>,
 }
 
+/// A hook of a chart: an object that is made at an event, and waited for.
+#[derive(Clone, Debug)]
+pub struct DesiredHook {
+    /// The object.
+    pub object: DesiredObject,
+    /// When it is made, and when it is deleted.
+    pub hook: Hook,
+}
+
 /// What a component renders to.
 #[derive(Debug, Default)]
 pub struct RenderedComponent {
     /// The objects, in the order of the rendering.
     pub objects: Vec<DesiredObject>,
-    /// What was left out, each with its reason: hooks.
+    /// The hooks, in the order in which those of one event run.
+    pub hooks: Vec<DesiredHook>,
+    /// What was left out, each with its reason: hooks of events that do not happen.
     pub left_out: Vec<String>,
 }
 
 impl RenderedComponent {
     /// The bytes that it keeps.
     pub fn size(&self) -> usize {
-        self.objects.iter().map(|object| object.manifest.size() + 256).sum()
+        let objects = self.objects.iter().chain(self.hooks.iter().map(|hook| &hook.object));
+        objects.map(|object| object.manifest.size() + 256).sum()
     }
 }
 

@@ -28,6 +28,7 @@ mod backfills;
 mod bad_input;
 mod charts;
 mod drift;
+mod hooks;
 mod impersonation;
 mod installing;
 mod lifecycle;
