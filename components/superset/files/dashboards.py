@@ -4,8 +4,8 @@
 
 The folder is what Superset's own export unpacks to. Each dashboard and chart says by its certificate that it comes from here, and
 with which digest of them all: nothing is done where that is there already, and what the folder has no more is removed. Needs SUPERSET,
-ADMIN_USER, ADMIN_PASSWORD, and the address of the database in DATABASE_URI; if that one talks HTTPS, DATABASE_AUTHORITY is the file
-that its certificate is checked with.
+ADMIN_USER, ADMIN_PASSWORD, METADATA_DIGEST, which Superset's answers must bear, and the address of the database in DATABASE_URI; if
+that one talks HTTPS, DATABASE_AUTHORITY is the file that its certificate is checked with.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ import yaml
 
 ORIGIN = "git"
 MARK = "as in git, digest "
+METADATA = "X-Lakehouse-Metadata"
 CERTIFIED = ("dashboards", "charts")
 
 
@@ -57,8 +58,9 @@ def pack(files: dict[str, dict]) -> bytes:
 class Superset:
     """Its HTTP interface, for an administrator."""
 
-    def __init__(self, address: str, user: str, password: str):
+    def __init__(self, address: str, user: str, password: str, metadata: str):
         self.address = f"{address}/api/v1"
+        self.metadata = metadata
         self.session = requests.Session()
         body = {"username": user, "password": password, "provider": "db", "refresh": False}
         token = self.call("POST", "security/login", json=body)["access_token"]
@@ -68,6 +70,9 @@ class Superset:
 
     def call(self, method: str, path: str, **more) -> dict:
         answer = self.session.request(method, f"{self.address}/{path}", timeout=300, **more)
+        # A pod of before may answer until its successor is ready.
+        if answer.headers.get(METADATA) != self.metadata:
+            raise SystemExit(f"{method} {path}: a Superset with other metadata answered")
         if not answer.ok:
             raise SystemExit(f"{method} {path}: {answer.status_code} {answer.text[:2000]}")
         return answer.json()
@@ -86,11 +91,12 @@ class Superset:
             page += 1
 
 
-def wait(address: str) -> None:
+def wait(address: str, metadata: str) -> None:
     """For its health; a Superset that starts for the first time takes its time."""
     for _ in range(300):
         try:
-            if requests.get(f"{address}/health", timeout=5).ok:
+            answer = requests.get(f"{address}/health", timeout=5)
+            if answer.ok and answer.headers.get(METADATA) == metadata:
                 return
         except requests.RequestException:
             pass
@@ -99,11 +105,11 @@ def wait(address: str) -> None:
 
 
 def main(folder: Path) -> None:
-    address = os.environ["SUPERSET"]
+    address, metadata = os.environ["SUPERSET"], os.environ["METADATA_DIGEST"]
     digest, files = bundle(folder, os.environ["DATABASE_URI"], os.environ.get("DATABASE_AUTHORITY"))
     wanted = {kind: {str(held["uuid"]) for path, held in files.items() if path.startswith(f"{kind}/")} for kind in CERTIFIED}
-    wait(address)
-    superset = Superset(address, os.environ["ADMIN_USER"], os.environ["ADMIN_PASSWORD"])
+    wait(address, metadata)
+    superset = Superset(address, os.environ["ADMIN_USER"], os.environ["ADMIN_PASSWORD"], metadata)
     there = {kind: superset.certified(kind) for kind in CERTIFIED}
     if all({each: mark for each, (_, mark) in there[kind].items()} == dict.fromkeys(wanted[kind], MARK + digest) for kind in CERTIFIED):
         print(f"{len(wanted['dashboards'])} dashboards are there as they are in git, digest {digest}")

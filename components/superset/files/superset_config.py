@@ -20,6 +20,9 @@ else:
     SQLALCHEMY_ENGINE_OPTIONS = {"connect_args": {"timeout": 30}}
 SQLALCHEMY_EXAMPLES_URI = None
 
+# Which metadata answers: whoever imports dashboards must not do so into what a pod of before has.
+OVERRIDE_HTTP_HEADERS = {"X-Lakehouse-Metadata": os.environ["METADATA_DIGEST"]}
+
 APP_NAME = "Lakehouse"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

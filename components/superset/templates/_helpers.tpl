@@ -56,6 +56,8 @@ capabilities:
     secretKeyRef:
       name: {{ include "superset.keySecret" . }}
       key: secret-key
+- name: METADATA_DIGEST
+  value: {{ include "superset.metadata" . | quote }}
 {{- with .Values.metadata.postgres }}
 {{- if .enabled }}
 - name: METADATA_HOST
@@ -118,3 +120,8 @@ tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
+
+{{/* Tells one place of metadata from another: dashboards are imported into each. */}}
+{{- define "superset.metadata" -}}
+{{ .Values.metadata | toJson | sha256sum | trunc 8 }}
+{{- end }}
