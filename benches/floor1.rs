@@ -104,6 +104,7 @@ fn templates(criterion: &mut Criterion) {
                     capabilities: &Capabilities::default(),
                     seed: [0; 32],
                     now: jiff::Timestamp::UNIX_EPOCH,
+                    lookup: None,
                     limits: mooring::helm::limits::Limits::default(),
                     origins,
                     skip_schema: false,
@@ -130,6 +131,7 @@ fn environments(criterion: &mut Criterion) {
             cache,
             now: jiff::Timestamp::UNIX_EPOCH,
             seed: [0; 32],
+            lookup: None,
         })
     };
     let new = || RenderCache::new(64 << 20);
@@ -192,6 +194,7 @@ fn component(number: usize, value: &str) -> Component {
         depends_on: Vec::new(),
         namespace: "bench".into(),
         result: Ok(Arc::new(rendered)),
+        looked_up: Arc::default(),
     }
 }
 

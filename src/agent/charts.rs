@@ -1,7 +1,7 @@
 //! Charts from elsewhere: who the agent is to their repositories, and when it asks again.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use serde_json::Value;
@@ -15,14 +15,14 @@ use crate::environment::EnvironmentSpec;
 use crate::manifest::{GroupKind, ObjectKey};
 use crate::plan::Resource;
 use crate::render::DesiredSet;
-use crate::source::{Arrival, ChartStore, Login, SecretText};
+use crate::source::{ChartStore, Login, SecretText};
 
 /// When a chart is asked for again that could not be fetched.
 const FETCH_AGAIN: Duration = Duration::from_secs(30);
 /// How soon again, while a revision is being rendered.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Where charts come from, and the cluster that holds the logins.
+/// Where charts come from, and the cluster that holds the logins and what templates look up.
 #[derive(Clone)]
 pub struct Charts {
     /// The charts.
@@ -81,14 +81,22 @@ impl Agent {
         if matches!(self.world.phase, Phase::Listing | Phase::Rendering) {
             return self.later(LOOK_AGAIN, Timer::Charts);
         }
-        let waits = self.world.goal.as_ref().filter(|goal| {
+        let waits = self.world.goal.as_ref().is_some_and(|goal| {
             let mut results = goal.desired.components.iter().map(|component| &component.result);
             results.any(|result| result.as_ref().is_err_and(|error| error.is_passing()))
         });
-        if let Some(goal) = waits {
-            let snapshot = goal.snapshot.clone();
-            self.next.get_or_insert(Arrival { snapshot, learned: Instant::now(), took: Duration::ZERO });
-            self.start_next_revision();
+        if waits {
+            self.render_again();
+        }
+    }
+
+    /// Where this agent's charts come from.
+    pub(super) fn charts(&self) -> Charts {
+        Charts {
+            store: self.options.charts.clone(),
+            cluster: self.tools.cluster.clone(),
+            default_account: self.options.default_service_account.clone(),
+            runtime: Handle::current(),
         }
     }
 }

@@ -145,6 +145,7 @@ impl Agent {
             Observation::Changed(key, observed) => self.see(&key, *observed),
             Observation::Vanished(key) => self.see_vanished(&key),
             Observation::Environment(metadata) => self.see_environment(metadata),
+            Observation::LookedUp => self.later(super::lookups::ASK_AFTER, Timer::Lookups),
             Observation::Broken(kind, reason) => {
                 tracing::debug!(%kind, %reason, "the watch broke; it begins anew");
             }

@@ -54,6 +54,8 @@ pub enum Finished {
     Hooked(Arc<str>, Option<Result<(), String>>),
     /// Which hooks have run was written.
     HooksSaved(Result<(), ApiError>),
+    /// What charts looked up was asked again: whether the cluster answers as it did.
+    AskedAgain(bool),
     /// The status was written.
     StatusWritten(Result<(), ApiError>),
     /// The cluster said what it serves.
@@ -119,6 +121,7 @@ pub fn render(
         cache,
         now: jiff::Timestamp::now(),
         seed: random_seed(),
+        lookup: Some(charts.lookup(&loaded.environment.spec, offer)),
     };
     let desired = render_environment(&context);
     // The digests are computed here, beside the loop, and kept with the manifests.
@@ -174,6 +177,7 @@ impl Agent {
             Finished::Saved(saved) => self.on_saved(saved),
             Finished::Hooked(component, result) => self.on_hooked(&component, result),
             Finished::HooksSaved(result) => self.on_hooks_saved(result),
+            Finished::AskedAgain(holds) => self.on_asked_again(holds),
             Finished::StatusWritten(result) => self.on_status_written(result),
             Finished::Discovered(result) => self.on_discovered(result),
             Finished::CaughtUp(results) => self.on_caught_up(results),

@@ -19,6 +19,7 @@ mod explain;
 mod hooks;
 mod jobs;
 mod keys;
+mod lookups;
 mod overview;
 mod persist;
 mod preview;
@@ -126,6 +127,8 @@ struct Agent {
     unwatched: BTreeSet<GroupKind>,
     /// The inventory is being written.
     saving: bool,
+    /// What charts looked up is being asked again.
+    asking: bool,
     /// Which hooks have run is being written.
     saving_hooks: bool,
     sweeps: settle::Sweeps,
@@ -200,6 +203,7 @@ impl Agent {
                 Timer::Keys => self.look_at_keys(),
                 Timer::Charts => self.fetch_charts_again(),
                 Timer::Hooks => self.save_hooks(),
+                Timer::Lookups => self.ask_again(),
             }
         }
     }

@@ -529,6 +529,7 @@ async fn add_origins(
             cache: &cache,
             now: jiff::Timestamp::now(),
             seed: [0; 32],
+            lookup: None,
         };
         let desired = &rendered.desired.components;
         for ((component, desired), places) in components.iter_mut().zip(desired).zip(&places) {

@@ -72,6 +72,7 @@ impl Agent {
             cache: &self.cache,
             now: jiff::Timestamp::now(),
             seed: [0; 32],
+            lookup: None,
         };
         // What somebody added has no origin in git.
         let wanted: Vec<usize> = (0..record.fields.len())

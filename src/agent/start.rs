@@ -291,6 +291,7 @@ async fn keep(
         discovering: false,
         unwatched: BTreeSet::new(),
         saving: false,
+        asking: false,
         saving_hooks: false,
         sweeps: super::settle::Sweeps::default(),
         runs_judged_until,

@@ -99,12 +99,7 @@ impl Agent {
             key: self.tools.key.clone(),
             cache: self.cache.clone(),
             keys: self.keys.clone(),
-            charts: super::charts::Charts {
-                store: self.options.charts.clone(),
-                cluster: self.tools.cluster.clone(),
-                default_account: self.options.default_service_account.clone(),
-                runtime: tokio::runtime::Handle::current(),
-            },
+            charts: self.charts(),
         };
         self.jobs.spawn_blocking(move || rendering.run());
     }
@@ -129,7 +124,9 @@ impl Agent {
                 self.report_rendering(arrival, &rendered.desired);
                 self.watch_charts(&rendered.desired);
                 self.find_heirs(&rendered.environments);
+                let desired = rendered.desired.clone();
                 self.set_goal(arrival, rendered);
+                self.watch_lookups(&desired);
             }
         }
     }

@@ -39,6 +39,8 @@ pub enum Timer {
     Charts,
     /// Save which hooks have run.
     Hooks,
+    /// Ask again what charts looked up.
+    Lookups,
 }
 
 /// One timer for a thing is enough, and the sooner one counts.

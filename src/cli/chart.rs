@@ -236,6 +236,7 @@ impl Update<'_> {
             cache: &RenderCache::new(CACHE_BYTES),
             now: jiff::Timestamp::UNIX_EPOCH,
             seed: [0; 32],
+            lookup: None,
         })
     }
 }

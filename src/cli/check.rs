@@ -137,6 +137,7 @@ fn render(files: &dyn Files, loaded: &Loaded, kube_version: &str, keys: &Keyring
         cache: &RenderCache::new(CACHE_BYTES),
         now: Timestamp::now(),
         seed: [0; 32],
+        lookup: None,
     };
     let desired = render::render_environment(&context);
     let problems = desired

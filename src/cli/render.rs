@@ -107,6 +107,7 @@ pub fn run(args: &RenderArgs) -> anyhow::Result<ExitCode> {
         cache: &cache,
         now: jiff::Timestamp::now(),
         seed: super::template::seed().map_err(anyhow::Error::msg)?,
+        lookup: None,
     };
     let desired = render_environment(&context);
     let chosen = choose(&desired.components, args.component.as_deref())?;

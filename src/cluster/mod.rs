@@ -22,6 +22,6 @@ pub use error::{ApiError, Cause};
 pub use events::EventNote;
 pub use inventory::{HookRecords, InventoryStore, by_component};
 pub use lease::{Leadership, Lease, Permit};
-pub use observe::{Observation, Watches};
+pub use observe::{LookupWatch, Observation, Watches};
 pub use retry::Backoff;
 pub use takeover::migration;

@@ -36,6 +36,8 @@ pub enum Observation {
     Vanished(ObjectKey),
     /// The Environment's metadata, whenever it changed; `None` when it is gone.
     Environment(Option<Value>),
+    /// Something that a chart looked up has changed, or may have.
+    LookedUp,
     /// The watch of a kind failed; it is tried again with growing pauses.
     Broken(GroupKind, String),
     /// The watch of a kind is not allowed; it is tried again now and then.
@@ -49,12 +51,31 @@ pub struct Watches {
     sender: mpsc::Sender<Observation>,
     running: HashMap<GroupKind, (Resource, AbortHandle)>,
     environment: Option<AbortHandle>,
+    lookups: HashMap<LookupWatch, AbortHandle>,
+}
+
+/// What a chart looked up: an object, or all of a kind where it has no name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LookupWatch {
+    /// The kind.
+    pub kind: GroupKind,
+    /// The namespace; all of them, or none, without.
+    pub namespace: Option<String>,
+    /// The name, or nothing.
+    pub name: String,
 }
 
 impl Watches {
     /// No watch yet; observations of all to come go to `sender`.
     pub fn new(cluster: Cluster, selector: String, sender: mpsc::Sender<Observation>) -> Self {
-        Self { cluster, selector, sender, running: HashMap::new(), environment: None }
+        Self {
+            cluster,
+            selector,
+            sender,
+            running: HashMap::new(),
+            environment: None,
+            lookups: HashMap::new(),
+        }
     }
 
     /// Starts to watch a kind, unless it is watched already in this version. Returns whether a watch was started.
@@ -85,6 +106,23 @@ impl Watches {
         }
     }
 
+    /// Watches these with the rights of `cluster`, and no others any more.
+    pub fn follow_lookups(&mut self, cluster: &Cluster, wanted: HashMap<LookupWatch, Resource>) {
+        self.lookups.retain(|watch, task| {
+            let kept = wanted.contains_key(watch) && !task.is_finished();
+            if !kept {
+                task.abort();
+            }
+            kept
+        });
+        for (watch, resource) in wanted {
+            self.lookups.entry(watch).or_insert_with_key(|watch| {
+                let work = follow_lookup(cluster.clone(), resource, watch.clone(), self.sender.clone());
+                tokio::spawn(work).abort_handle()
+            });
+        }
+    }
+
     /// Ends the watches of all kinds that `keep` does not name.
     pub fn retain(&mut self, keep: impl Fn(&GroupKind) -> bool) {
         self.running.retain(|kind, (_, task)| {
@@ -99,7 +137,8 @@ impl Watches {
 
 impl Drop for Watches {
     fn drop(&mut self) {
-        self.running.values().map(|(_, task)| task).chain(&self.environment).for_each(AbortHandle::abort);
+        let kinds = self.running.values().map(|(_, task)| task);
+        kinds.chain(&self.environment).chain(self.lookups.values()).for_each(AbortHandle::abort);
     }
 }
 
@@ -209,15 +248,47 @@ async fn follow_environment(cluster: Cluster, name: String, sender: mpsc::Sender
     }
 }
 
+async fn follow_lookup(
+    cluster: Cluster,
+    resource: Resource,
+    watched: LookupWatch,
+    sender: mpsc::Sender<Observation>,
+) {
+    let api: Api<PartialObjectMeta<DynamicObject>> = match &watched.namespace {
+        Some(namespace) => Api::namespaced_with(cluster.kube(), namespace, &described(&resource)),
+        None => metadata_of(&cluster, &resource),
+    };
+    let mut config = watcher::Config::default().page_size(PAGE);
+    if !watched.name.is_empty() {
+        config = config.fields(&format!("metadata.name={}", watched.name));
+    }
+    let mut events = std::pin::pin!(watch(api, config).default_backoff());
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Init | Event::InitApply(_)) => continue,
+            Ok(Event::InitDone | Event::Apply(_) | Event::Delete(_)) => {}
+            // Who may read and not watch asks now and then.
+            Err(error) if refusal(&error).is_some() => tokio::time::sleep(LONGEST_PAUSE).await,
+            Err(_) => continue,
+        }
+        if sender.send(Observation::LookedUp).await.is_err() {
+            return;
+        }
+    }
+}
+
 fn metadata_of(cluster: &Cluster, resource: &Resource) -> Api<PartialObjectMeta<DynamicObject>> {
-    let described = ApiResource {
+    Api::all_with(cluster.kube(), &described(resource))
+}
+
+fn described(resource: &Resource) -> ApiResource {
+    ApiResource {
         group: resource.group.clone(),
         version: resource.version.clone(),
         api_version: resource.api_version(),
         kind: resource.kind.clone(),
         plural: resource.plural.clone(),
-    };
-    Api::all_with(cluster.kube(), &described)
+    }
 }
 
 fn key_of(kind: &GroupKind, object: &PartialObjectMeta<DynamicObject>) -> ObjectKey {

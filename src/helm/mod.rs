@@ -15,6 +15,7 @@ mod files;
 pub mod functions;
 pub mod go;
 pub mod limits;
+mod lookup;
 pub mod origin;
 mod print;
 mod render;
@@ -32,6 +33,7 @@ pub use capabilities::{
     Capabilities, DEFAULT_API_VERSIONS, DEFAULT_KUBE_VERSION, KubeVersion, KubeVersionError,
 };
 pub use chart::{Chart, ChartError, Dependency, ImportValue, Maintainer, Metadata};
+pub use lookup::{Lookup, LookupQuery};
 pub use print::Shown;
 pub use render::{HelmError, Release, ReleaseOutput, RenderRequest, RenderedFile, render, render_and_warn};
 pub use sort::{Hook, HookEvent};

@@ -10,6 +10,7 @@ use super::context::{self, is_partial};
 use super::dependencies::{Release as Tree, is_compatible};
 use super::go::quote::quote;
 use super::limits::Limits;
+use super::lookup::Lookup;
 use super::origin::OriginTable;
 use super::schema;
 use super::sort::{self, Hook};
@@ -36,7 +37,7 @@ pub struct Release {
     pub is_upgrade: bool,
 }
 
-/// All that a rendering depends on: the same request gives the same bytes.
+/// All that a rendering depends on: the same request, with the same answers to its lookups, gives the same bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct RenderRequest<'a> {
     /// The chart.
@@ -51,6 +52,8 @@ pub struct RenderRequest<'a> {
     pub seed: [u8; 32],
     /// What `now` says.
     pub now: jiff::Timestamp,
+    /// Who answers `lookup`; without, nothing is there, as in `helm template`.
+    pub lookup: Option<&'a Arc<dyn Lookup>>,
     /// What the rendering may use.
     pub limits: Limits,
     /// Whether to keep, for each part of the output, who wrote it; costs time.
@@ -333,6 +336,7 @@ fn execute(
     let env = ExecEnv {
         seed: request.seed,
         now: request.now,
+        lookup: request.lookup.cloned(),
         limits: request.limits,
         origins: request.origins,
         helm_version: helm,

@@ -70,6 +70,7 @@ fn run(chart: &Chart, layers: &[ValuesLayer], origins: bool) -> Result<ReleaseOu
         capabilities: &Capabilities::default(),
         seed: [1; 32],
         now: jiff::Timestamp::UNIX_EPOCH,
+        lookup: None,
         limits: Limits::default(),
         origins,
         skip_schema: false,

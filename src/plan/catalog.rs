@@ -62,6 +62,13 @@ impl Catalog {
         versions.iter().find(|resource| resource.version == manifest.version())
     }
 
+    /// The kind of this name in this version: `apps/v1`, `Deployment`.
+    pub fn served(&self, api_version: &str, kind: &str) -> Option<&Resource> {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let versions = self.kinds.get(&GroupKind::new(group, kind))?;
+        versions.iter().find(|resource| resource.version == version)
+    }
+
     /// Why this object's kind is not served, and what was probably meant.
     pub fn explain(&self, manifest: &Manifest) -> String {
         let wanted = manifest.group_kind();

@@ -153,6 +153,7 @@ mod tests {
             depends_on: Vec::new(),
             namespace: "n".into(),
             result: Ok(Arc::new(RenderedComponent { objects, ..RenderedComponent::default() })),
+            looked_up: Arc::default(),
         };
         DesiredSet { environment: "e".into(), components: vec![component] }
     }

@@ -31,6 +31,7 @@ pub fn component(name: &str, objects: Vec<Value>) -> Component {
         depends_on: Vec::new(),
         namespace: "lake".into(),
         result: Ok(Arc::new(rendered)),
+        looked_up: Arc::default(),
     }
 }
 

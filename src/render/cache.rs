@@ -3,10 +3,22 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{CacheKey, RenderError, RenderedComponent};
+use super::{CacheKey, LookedUp, RenderError, RenderedComponent};
 
 /// A rendering, or why there is none: a broken component is not rendered again for each commit either.
-pub(super) type Rendering = Result<Arc<RenderedComponent>, Arc<RenderError>>;
+#[derive(Clone, Debug)]
+pub(super) struct Rendering {
+    pub result: Result<Arc<RenderedComponent>, Arc<RenderError>>,
+    /// What was asked of the cluster for it.
+    pub looked_up: Arc<LookedUp>,
+}
+
+impl Rendering {
+    /// Why there is none, before anything was asked.
+    pub fn failed(error: RenderError) -> Self {
+        Self { result: Err(Arc::new(error)), looked_up: Arc::default() }
+    }
+}
 
 /// The cache. What was not asked for longest goes first.
 #[derive(Debug)]
@@ -60,7 +72,7 @@ impl RenderCache {
     }
 
     pub(super) fn put(&self, key: CacheKey, rendering: Rendering) {
-        let bytes = rendering.as_ref().map_or(512, |rendered| rendered.size());
+        let bytes = rendering.result.as_ref().map_or(512, |rendered| rendered.size());
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.clock += 1;
         let used = inner.clock;
@@ -85,7 +97,7 @@ mod tests {
     fn what_was_not_asked_for_longest_goes_first() {
         let cache = RenderCache::new(1200);
         let key = |name: &str| Digest::of(name.as_bytes());
-        let broken = || Err(Arc::new(RenderError::Crashed));
+        let broken = || Rendering::failed(RenderError::Crashed);
         cache.put(key("a"), broken());
         cache.put(key("b"), broken());
         assert!(cache.get(&key("a")).is_some());

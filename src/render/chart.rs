@@ -13,10 +13,26 @@ use super::{RenderContext, places};
 use crate::helm::limits::Limits;
 use crate::helm::template::{HelmVersion, Span};
 use crate::helm::{
-    Capabilities, Chart, Hook, HookEvent, KubeVersion, Release, ReleaseOutput, RenderRequest, RenderedFile,
-    Shown, ValuesLayer, render as helm,
+    Capabilities, Chart, Hook, HookEvent, KubeVersion, Lookup, Release, ReleaseOutput, RenderRequest,
+    RenderedFile, Shown, ValuesLayer, render as helm,
 };
 use crate::manifest::{FieldPath, ManifestSource, Origin, SourceLine};
+
+/// What else a rendering depends on.
+pub(super) struct Asked<'a> {
+    /// What random functions begin with.
+    pub seed: [u8; 32],
+    /// The time that templates see.
+    pub now: Timestamp,
+    /// Who answers `lookup`.
+    pub lookup: Option<&'a Arc<dyn Lookup>>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(context: &'a RenderContext<'_>) -> Self {
+        Self { seed: context.seed, now: context.now, lookup: context.lookup.as_ref() }
+    }
+}
 
 /// What a chart renders to.
 pub(super) struct ChartRendering {
@@ -35,10 +51,9 @@ pub(super) fn render(
     context: &RenderContext<'_>,
     unsealed: &Unsealed,
     index: usize,
-    seed: [u8; 32],
-    now: Timestamp,
+    asked: &Asked<'_>,
 ) -> Result<ChartRendering, RenderError> {
-    let output = release(context, unsealed, index, seed, now, false)?;
+    let output = release(context, unsealed, index, asked, false)?;
     let component: Arc<str> = context.environment.environment.spec.components[index].name.as_str().into();
     let mut documents = Vec::new();
     for file in &output.crds {
@@ -82,7 +97,7 @@ const RUN: [HookEvent; 4] =
 
 /// What `helm template` prints of the component, to the byte.
 pub(super) fn text(context: &RenderContext<'_>, index: usize) -> Result<String, RenderError> {
-    let output = release(context, &Unsealed::default(), index, context.seed, context.now, false)?;
+    let output = release(context, &Unsealed::default(), index, &Asked::of(context), false)?;
     output.to_text(&Shown::default()).map_err(|error| RenderError::Chart {
         chart: context.environment.environment.spec.components[index].name.clone(),
         reason: error.to_string(),
@@ -105,8 +120,7 @@ fn release(
     context: &RenderContext<'_>,
     unsealed: &Unsealed,
     index: usize,
-    seed: [u8; 32],
-    now: Timestamp,
+    asked: &Asked<'_>,
     origins: bool,
 ) -> Result<ReleaseOutput, RenderError> {
     let spec = &context.environment.environment.spec;
@@ -147,8 +161,9 @@ fn release(
         layers: &layers,
         release: &release,
         capabilities: &capabilities,
-        seed: seed_of(seed, &release),
-        now,
+        seed: seed_of(asked.seed, &release),
+        now: asked.now,
+        lookup: asked.lookup,
         limits: Limits::default(),
         origins,
         skip_schema: false,
@@ -173,7 +188,7 @@ pub(super) fn origins(
 ) -> Vec<Option<Written>> {
     let nothing = || vec![None; paths.len()];
     let unsealed = Unsealed::default();
-    let Ok(output) = release(context, &unsealed, index, context.seed, context.now, true) else {
+    let Ok(output) = release(context, &unsealed, index, &Asked::of(context), true) else {
         return nothing();
     };
     let here = |file: &&RenderedFile| file.path == source.file && file.document == source.document;

@@ -10,13 +10,15 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::cache::Rendering;
-use super::chart::ChartRendering;
+use super::chart::{Asked, ChartRendering};
 use super::error::RenderError;
+use super::lookup::{Recorder, still_holds};
 use super::{
     CacheKey, Component, DesiredHook, DesiredObject, DesiredSet, NAMESPACES, RenderContext,
     RenderedComponent, chart, plain, random, sealed::Unsealed,
 };
 use crate::environment::{PRODUCERS, Producer};
+use crate::helm::Lookup;
 use crate::manifest::{COMPONENT, Digest, FieldPath, Manifest, ManifestSource, PART_OF, apply_set_id};
 use crate::producer::Described;
 
@@ -54,23 +56,42 @@ pub(super) fn render_all(context: &RenderContext<'_>) -> Vec<Rendering> {
         .into_iter()
         .map(|slot| {
             let done = slot.into_inner().unwrap_or_else(PoisonError::into_inner);
-            done.unwrap_or_else(|| Err(Arc::new(RenderError::Crashed)))
+            done.unwrap_or_else(|| Rendering::failed(RenderError::Crashed))
         })
         .collect()
 }
 
 fn render_one(context: &RenderContext<'_>, index: usize) -> Rendering {
-    let key = cache_key(context, index).map_err(Arc::new)?;
-    if let Some(known) = context.cache.get(&key) {
+    let key = match cache_key(context, index) {
+        Ok(key) => key,
+        Err(error) => return Rendering::failed(error),
+    };
+    // What was asked of the cluster is asked again: another answer makes another rendering.
+    let holds = |known: &Rendering| {
+        known.looked_up.is_empty()
+            || context.lookup.as_ref().is_some_and(|cluster| still_holds(&**cluster, &known.looked_up))
+    };
+    if let Some(known) = context.cache.get(&key).filter(holds) {
         return known;
     }
     let unsealed = Unsealed::default();
-    let rendered = catch_unwind(AssertUnwindSafe(|| render_component(context, &unsealed, index)))
+    let recorder = context.lookup.as_ref().map(|cluster| Arc::new(Recorder::new(cluster.clone())));
+    let lookup = recorder.clone().map(|recorder| recorder as Arc<dyn Lookup>);
+    let work = || render_component(context, &unsealed, index, lookup.as_ref());
+    let result = catch_unwind(AssertUnwindSafe(work))
         .unwrap_or(Err(RenderError::Crashed))
         .map(|rendered| Arc::new(conceal(rendered, &unsealed)))
+        .map_err(|error| match error {
+            RenderError::Chart { chart, reason } if recorder.as_ref().is_some_and(|one| one.has_failed()) => {
+                RenderError::Unanswered { chart, reason }
+            }
+            error => error,
+        })
         .map_err(|error| Arc::new(error.scrubbed(unsealed.confidential().as_deref())));
-    context.cache.put(key, rendered.clone());
-    rendered
+    let looked_up = recorder.map(|recorder| Arc::new(recorder.looked_up())).unwrap_or_default();
+    let rendering = Rendering { result, looked_up };
+    context.cache.put(key, rendering.clone());
+    rendering
 }
 
 /// The digest of everything that a component's rendering depends on: what its files hold, by their content ids, what the
@@ -117,6 +138,7 @@ fn render_component(
     context: &RenderContext<'_>,
     unsealed: &Unsealed,
     index: usize,
+    lookup: Option<&Arc<dyn Lookup>>,
 ) -> Result<RenderedComponent, RenderError> {
     let component = &context.environment.environment.spec.components[index];
     let name: Arc<str> = component.name.as_str().into();
@@ -124,12 +146,14 @@ fn render_component(
         let documents = plain::documents(context, unsealed, &name, folder)?;
         return finish(context, &name, documents, &HashMap::new(), Vec::new());
     }
-    let first = chart::render(context, unsealed, index, context.seed, context.now)?;
+    let asked = Asked { seed: context.seed, now: context.now, lookup };
+    let first = chart::render(context, unsealed, index, &asked)?;
     let once = if first.nondeterministic {
         // A day later, with other dice: what differs is made up by the template.
         let seed = Sha256::digest(context.seed).into();
         let later = context.now.checked_add(jiff::SignedDuration::from_hours(25)).unwrap_or(context.now);
-        made_up(&first, &chart::render(context, unsealed, index, seed, later)?)
+        let asked = Asked { seed, now: later, lookup };
+        made_up(&first, &chart::render(context, unsealed, index, &asked)?)
     } else {
         HashMap::new()
     };
@@ -224,7 +248,7 @@ fn label(value: &mut Value, name: &str, text: &str) {
 }
 
 /// The CronJobs of the producers, and the descriptions of datasets that their pods read.
-pub(super) fn producers(context: &RenderContext<'_>) -> Rendering {
+pub(super) fn producers(context: &RenderContext<'_>) -> Result<Arc<RenderedComponent>, Arc<RenderError>> {
     let environment = &context.environment.environment;
     let name: Arc<str> = PRODUCERS.into();
     let mut documents = Vec::new();
@@ -305,7 +329,8 @@ pub(super) fn namespaces(context: &RenderContext<'_>, components: &[Component]) 
         .collect();
     let result =
         finish(context, &name, documents, &HashMap::new(), Vec::new()).map(Arc::new).map_err(Arc::new);
-    Component { name, depends_on: Vec::new(), namespace: spec.namespace.as_str().into(), result }
+    let namespace = spec.namespace.as_str().into();
+    Component { name, depends_on: Vec::new(), namespace, result, looked_up: Arc::default() }
 }
 
 /// An object that two components define would be written back and forth: the later one is refused.

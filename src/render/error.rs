@@ -48,6 +48,14 @@ pub enum RenderError {
         /// Helm's words.
         reason: String,
     },
+    /// The chart failed after the cluster did not answer a `lookup`: Helm's words with the cluster's.
+    #[error("chart {chart}: {reason}")]
+    Unanswered {
+        /// The chart's folder.
+        chart: String,
+        /// Helm's words.
+        reason: String,
+    },
     /// The same object twice in one environment.
     #[error("{object} is defined twice: in {first} and in {second}; remove one of them")]
     Duplicate {
@@ -80,9 +88,9 @@ pub enum RenderError {
 }
 
 impl RenderError {
-    /// Whether it may go away by itself: a chart from elsewhere that cannot be fetched now.
+    /// Whether it may go away by itself: a chart from elsewhere that cannot be fetched now, a cluster that does not answer.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Files(FilesError::Elsewhere { .. }))
+        matches!(self, Self::Files(FilesError::Elsewhere { .. }) | Self::Unanswered { .. })
     }
 
     /// The error without decrypted values: Helm's words repeat what a template or a schema stumbled over.

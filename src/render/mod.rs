@@ -5,6 +5,7 @@ mod cache;
 mod chart;
 mod component;
 mod error;
+mod lookup;
 mod origins;
 mod places;
 mod plain;
@@ -17,10 +18,11 @@ use jiff::Timestamp;
 
 pub use cache::RenderCache;
 pub use error::RenderError;
+pub use lookup::{LookedUp, still_holds};
 pub use origins::{Written, origins};
 
 use crate::environment::{Loaded, PRODUCERS};
-use crate::helm::Hook;
+use crate::helm::{Hook, Lookup};
 use crate::manifest::{Digest, FieldPath, Files, Manifest};
 use crate::sops::Keyring;
 
@@ -44,6 +46,8 @@ pub struct RenderContext<'a> {
     pub now: Timestamp,
     /// What random functions of templates begin with.
     pub seed: [u8; 32],
+    /// Who answers `lookup`; without, nothing is there, as in `helm template`.
+    pub lookup: Option<Arc<dyn Lookup>>,
 }
 
 /// An object that git wants.
@@ -94,6 +98,8 @@ pub struct Component {
     pub namespace: Arc<str>,
     /// What it renders to, or why it does not.
     pub result: Result<Arc<RenderedComponent>, Arc<RenderError>>,
+    /// What its templates asked the cluster for: another answer is another rendering.
+    pub looked_up: Arc<LookedUp>,
 }
 
 /// Everything that git wants of an environment.
@@ -137,7 +143,8 @@ pub fn render_environment(context: &RenderContext<'_>) -> DesiredSet {
                 name: name_of(index),
                 depends_on,
                 namespace: component.namespace.as_deref().unwrap_or(&spec.namespace).into(),
-                result: results[index].clone(),
+                result: results[index].result.clone(),
+                looked_up: results[index].looked_up.clone(),
             }
         })
         .collect();
@@ -147,6 +154,7 @@ pub fn render_environment(context: &RenderContext<'_>) -> DesiredSet {
             depends_on: vec![NAMESPACES.into()],
             namespace: spec.namespace.as_str().into(),
             result: component::producers(context),
+            looked_up: Arc::default(),
         });
     }
     let namespaces = component::namespaces(context, &components);

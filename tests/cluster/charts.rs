@@ -182,3 +182,44 @@ fn a_chart_from_elsewhere_is_what_the_lock_pins_with_a_login_out_of_a_secret() {
     let origin = scene.drift_of("app")["fields"][0]["origin"].take();
     assert!(origin.to_string().contains("app-1.0.0.tgz/templates/map.yaml"), "{origin}");
 }
+
+/// A chart that takes over what another object says, and one that keeps its own Secret, as charts of Bitnami's do.
+const LOOKING: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: copy}\ndata:\n  \
+    color: {{ dig \"data\" \"color\" \"none\" (lookup \"v1\" \"ConfigMap\" .Release.Namespace \"source\") | quote }}\n  \
+    many: {{ len (dig \"items\" list (lookup \"v1\" \"ConfigMap\" .Release.Namespace \"\")) | quote }}\n\
+    {{ $own := lookup \"v1\" \"Secret\" .Release.Namespace \"keys\" }}\n---\n\
+    apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\ndata:\n  \
+    password: {{ if $own }}{{ $own.data.password }}{{ else }}{{ randAlphaNum 20 | b64enc }}{{ end }}\n";
+
+#[test]
+fn what_a_chart_looks_up_is_read_from_the_cluster_and_a_change_of_it_renders_again() {
+    let mut scene = Scene::new();
+    scene.push(&[
+        ("environment", "components: [{name: app, chart: app}]"),
+        ("app/Chart.yaml", CHART),
+        ("app/templates/all.yaml", LOOKING),
+    ]);
+    scene.start();
+    scene.settles();
+    scene.wait_until("it is not there", || scene.datum("copy", "color").as_deref() == Some("none"));
+    let made = secret(&scene).unwrap();
+    scene.kubectl(&["create", "configmap", "source", "--from-literal=color=green"]);
+    scene.wait_until("it is there", || scene.datum("copy", "color").as_deref() == Some("green"));
+    scene.kubectl(&["patch", "configmap", "source", "--patch", r#"{"data": {"color": "blue"}}"#]);
+    scene.wait_until("it has changed", || scene.datum("copy", "color").as_deref() == Some("blue"));
+    // Itself, the source, and the one that each namespace has.
+    scene.wait_until("a list is one, too", || scene.datum("copy", "many").as_deref() == Some("3"));
+    scene.kubectl(&["delete", "configmap", "source"]);
+    scene.wait_until("it is gone", || scene.datum("copy", "color").as_deref() == Some("none"));
+
+    // What it made up stays, by the chart's own doing, and all comes to rest.
+    assert_eq!(secret(&scene).unwrap(), made);
+    scene.quiet();
+    scene.kubectl(&["delete", "secret", "keys"]);
+    scene.wait_until("it is made anew as it was", || secret(&scene).as_ref() == Some(&made));
+    scene.agent().kill();
+    scene.start();
+    scene.settles();
+    scene.quiet();
+    assert_eq!(secret(&scene).unwrap(), made);
+}

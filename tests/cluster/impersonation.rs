@@ -86,3 +86,30 @@ fn an_environment_that_names_no_account_is_kept_as_the_default_one() {
     scene.disturb("settings", "a");
     assert_eq!(scene.datum("settings", "a").as_deref(), Some("1"));
 }
+
+#[test]
+fn a_chart_looks_up_no_more_than_its_environment_s_account_may() {
+    let mut scene = scene_of(&[
+        "rbac.profile=namespaced",
+        "rbac.impersonate[0].namespace=NAME",
+        "rbac.impersonate[0].name=team",
+    ]);
+    make_team(&scene);
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: copy}\ndata:\n  \
+                    there: {{ lookup \"v1\" \"KIND\" .Release.Namespace \"source\" | empty | not | quote }}\n";
+    scene.kubectl(&["create", "configmap", "source", "--from-literal=a=1"]);
+    scene.push(&[
+        (
+            "environment",
+            &format!("{KEPT_BY_TEAM}components: [{{name: app, chart: app}}, {{name: other, chart: other}}]"),
+        ),
+        ("app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n"),
+        ("app/templates/all.yaml", &template.replace("KIND", "ConfigMap")),
+        ("other/Chart.yaml", "apiVersion: v2\nname: other\nversion: 0.1.0\n"),
+        ("other/templates/all.yaml", &template.replace("KIND", "Secret").replace("copy", "other")),
+    ]);
+    scene.start();
+    scene.wait_until("what it may see", || scene.datum("copy", "there").as_deref() == Some("true"));
+    scene.wait_until("what it may not see", || scene.agent().said_of("other", "cannot get resource"));
+    assert!(scene.get("configmaps", "other").is_none());
+}

@@ -143,6 +143,7 @@ fn notes(files: &MemoryFiles, helm: HelmVersion) -> Result<String, String> {
         capabilities: &Capabilities::default(),
         seed: [7; 32],
         now: jiff::Timestamp::now(),
+        lookup: None,
         limits: Limits::default(),
         origins: false,
         skip_schema: false,

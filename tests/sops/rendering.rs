@@ -106,6 +106,7 @@ impl<'a> Run<'a> {
             cache: &self.cache,
             now: jiff::Timestamp::UNIX_EPOCH,
             seed: [0; 32],
+            lookup: None,
         }
     }
 

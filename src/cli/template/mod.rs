@@ -216,6 +216,7 @@ fn template(
         capabilities: &capabilities,
         seed,
         now,
+        lookup: None,
         limits: Limits::default(),
         origins: false,
         skip_schema: args.skip_schema_validation,

@@ -1,6 +1,7 @@
 //! Helm's own functions: `include`, `tpl`, `required`, `fail`, `lookup`.
 
 use super::{Call, Function, function};
+use crate::helm::lookup::{LookupQuery, from_cluster};
 use crate::helm::signature::Param::{Any, Str};
 use crate::helm::template::{GoResult, Operand, WARN_END, WARN_START};
 use crate::helm::value::{Map, Value};
@@ -34,8 +35,13 @@ pub const FUNCTIONS: &[Function] = &[
         }
         Err(format!("{WARN_START}{}{WARN_END}", call.text(0)).into())
     }),
-    // Rendering has no cluster: what is looked up is not there, as in `helm template`.
-    function("lookup", &[Str, Str, Str, Str], |_| Ok(Map::new().into())),
+    // Without a cluster, what is looked up is not there, as in `helm template`.
+    function("lookup", &[Str, Str, Str, Str], |call| {
+        let Some(cluster) = call.exec.env.lookup.clone() else { return Ok(Map::new().into()) };
+        let [api_version, kind, namespace, name] = [0, 1, 2, 3].map(|place| call.str(place).to_string());
+        let found = cluster.look(&LookupQuery { api_version, kind, namespace, name })?;
+        Ok(from_cluster(&found))
+    }),
     function("getHostByName", &[Str], no_host),
 ];
 

@@ -41,6 +41,7 @@ use trace::{TPL_NAME, Trace};
 
 use super::go::text::{has_raw, readable};
 use super::limits::Limits;
+use super::lookup::Lookup;
 use super::value::{OriginId, Str, Value};
 
 /// Which Helm to follow where they differ.
@@ -60,6 +61,8 @@ pub struct ExecEnv {
     pub seed: [u8; 32],
     /// What `now` says.
     pub now: jiff::Timestamp,
+    /// Who answers `lookup`; without, nothing is there.
+    pub lookup: Option<Arc<dyn Lookup>>,
     /// What the execution may use.
     pub limits: Limits,
     /// Whether to trace each span of the output to its template line and values.
@@ -77,6 +80,7 @@ impl Default for ExecEnv {
         Self {
             seed: [0; 32],
             now: jiff::Timestamp::UNIX_EPOCH,
+            lookup: None,
             limits: Limits::default(),
             origins: false,
             helm_version: HelmVersion::default(),

@@ -519,6 +519,7 @@ fn render(
         cache,
         now: jiff::Timestamp::UNIX_EPOCH,
         seed: [0; 32],
+        lookup: None,
     };
     let desired = crate::render::render_environment(&context);
     let component = desired.components.iter().find(|component| &*component.name == "a").unwrap();

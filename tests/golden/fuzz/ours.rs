@@ -81,6 +81,7 @@ fn notes(case: &Case) -> Result<String, String> {
         capabilities: &Capabilities::default(),
         seed: [7; 32],
         now: jiff::Timestamp::now(),
+        lookup: None,
         limits: Limits::default(),
         origins: false,
         skip_schema: false,
