@@ -206,9 +206,10 @@ def latency(log: str, since: str = "", seed: str = "") -> int:
     )
     layers = {"bronze": [], "silver": [], "gold": []}
     for sent, began in rows:
-        batch = next((each for each in ends if 0 <= each[0].timestamp() - began - max(each[1]) < 5), None)
-        if batch:
-            start = batch[0].timestamp() - max(batch[1])
+        # The stamp is of the first look at the batch, a little after it began.
+        batch = min(ends, key=lambda each: abs(each[0].timestamp() - max(each[1]) - began), default=None)
+        start = batch[0].timestamp() - max(batch[1]) if batch else 0
+        if abs(start - began) < 3:
             for values, after in zip(layers.values(), batch[1]):
                 values.append(start + after - sent)
     for name, values in layers.items():
