@@ -126,12 +126,13 @@ ask() {
 
 answers() { [[ $(http_status "$1" /v1/info) == 200 ]]; }
 
-# agree: every layer holds what the manifests say, and silver the very ids. The producers pause for it, by a push: on a slow machine
-# there is always a window on its way.
-agree() {
-    push pause && eventually 60 at_revision && eventually 180 quiet && eventually 600 counted && ask ids "$work/manifests" || return
-    push resume && eventually 60 at_revision
-}
+# stand_still: the producers pause, by a push, and all that they have sent is there: on a slow machine there is always a window on its
+# way. flow_again: they go on.
+stand_still() { push pause && eventually 60 at_revision && eventually 180 quiet && eventually 600 counted; }
+flow_again() { push resume && eventually 60 at_revision; }
+
+# agree: every layer holds what the manifests say, and silver the very ids.
+agree() { stand_still && ask ids "$work/manifests" && flow_again; }
 
 pause() { resume && sed -i '/^      seed: /a\      suspend: true' environments/local/environment.yaml; }
 resume() { sed -i '/^      suspend: true$/d' environments/local/environment.yaml; }
@@ -153,11 +154,11 @@ a_window_of_each_producer_is_in_every_layer_to_the_row() {
 # Every order of the topic that silver has, with its country's name: none is lost by the third.
 one_query_joins_a_table_a_topic_and_a_database() {
     local orders='FROM iceberg.silver.orders s JOIN kafka.live.orders k ON k.event_id = s.event_id' two three
-    push pause && eventually 60 at_revision && eventually 180 quiet && eventually 300 counted || return
+    stand_still || return
     two=$(ask sql "SELECT count(*) $orders") && three=$(ask sql "SELECT count(*) $orders JOIN postgres.public.countries c ON c.code = k.country") || return
     ask sql "SELECT c.name, t.euro_per_hour, count(*) $orders JOIN postgres.public.countries c ON c.code = k.country JOIN postgres.public.targets t ON t.region = c.region GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 5"
     echo "$two $three"
-    push resume && eventually 60 at_revision && ((three > 0 && two == three))
+    flow_again && ((three > 0 && two == three))
 }
 
 each_layer_lies_in_its_own_bucket() {
@@ -195,10 +196,10 @@ playwright() {
 # Their numbers in a browser, while no data flows.
 the_dashboards_show_what_trino_counts() {
     local began=$SECONDS
-    playwright && push pause && eventually 60 at_revision && eventually 180 quiet && eventually 300 counted || return
+    playwright && stand_still || return
     with_superset python3 "$CHECKOUT/tests/pipeline/dashboards.py" look "$screenshots" || return
     figure 'three dashboards, opened and compared' "$((SECONDS - began)) s"
-    push resume && eventually 60 at_revision
+    flow_again
 }
 
 # The same charts under another name; the password is the one of before, and nothing starts anew.
@@ -354,7 +355,7 @@ backup() {
 # The volumes of both are deleted under them, and everything in them with it.
 a_backup_brings_back_what_store_and_catalog_lost() {
     local word keys=() began
-    push pause && eventually 60 at_revision && eventually 180 quiet && eventually 600 counted || return
+    stand_still || return
     kube create namespace backup && (cd "$CHECKOUT" && "$MOORING_BIN" template backup components/minio --namespace backup) | kube --namespace backup apply -f - &&
         kube --namespace backup rollout status statefulset/backup-minio --timeout=120s || return
     for word in user password; do keys+=(--from-literal="$word=$(kube --namespace backup get secret backup-minio-root -o "jsonpath={.data.$word}" | base64 -d)"); done
@@ -364,7 +365,7 @@ a_backup_brings_back_what_store_and_catalog_lost() {
         eventually 60 ready_again minio-0 && in_lakehouse rollout status deployment/iceberg-catalog --timeout=180s && ! ask counts "$work/manifests" || return
     began=$SECONDS
     backup restore --from "$work/backup" && eventually 300 counted && figure 'restored, until all is there' "$((SECONDS - began)) s" || return
-    kube delete namespace backup --wait=false && push resume && eventually 60 at_revision
+    kube delete namespace backup --wait=false && flow_again
 }
 
 ready_again() { [[ $(in_lakehouse get pod "$1" -o 'jsonpath={.status.containerStatuses[0].ready} {.metadata.deletionTimestamp}') == 'true ' ]]; }
@@ -378,10 +379,10 @@ sent() { in_lakehouse wait job/live --for=condition=Complete --timeout=300s; }
 
 the_time_from_an_event_to_each_layer_is_measured() {
     local since seed=$RANDOM
-    push pause && eventually 60 at_revision && eventually 180 quiet && eventually 300 counted || return
+    stand_still || return
     since=$(now)
-    live "$seed" 20 && sent && agree || return
-    in_lakehouse logs "$(pod spark stream)" --tail=2000 >"$work/stream.log" && ask latency "$work/stream.log" "$since" "$seed" | tee -a "$work/figures"
+    live "$seed" 20 && sent && eventually 600 counted && ask ids "$work/manifests" || return
+    in_lakehouse logs "$(pod spark stream)" --tail=2000 >"$work/stream.log" && ask latency "$work/stream.log" "$since" "$seed" | tee -a "$work/figures" && flow_again
 }
 
 # Twice the rate until gold is later than this after the last event was sent: then more come than go through.
@@ -389,7 +390,7 @@ readonly late_seconds=20
 
 the_events_a_second_that_it_sustains_are_measured() {
     local rate began before end records seconds one used sustained=0 cpu seed=$RANDOM
-    push pause && eventually 60 at_revision && eventually 180 quiet && eventually 300 counted || return
+    stand_still || return
     for ((rate = 125; rate <= 128000; rate *= 2)); do
         before=$(through) && live "$((seed + 100000 + rate))" "$rate" && eventually 60 live_flows && began=${EPOCHREALTIME/./} || return
         declare -A cpu=()
@@ -406,7 +407,7 @@ the_events_a_second_that_it_sustains_are_measured() {
         sustained=$rate
     done
     figure 'sustained, events a second' "$sustained"
-    figure 'of more events a second than that' "$((records * 1000 / seconds)) of $rate go through; processors used: $used" && agree
+    figure 'of more events a second than that' "$((records * 1000 / seconds)) of $rate go through; processors used: $used" && eventually 600 counted && ask ids "$work/manifests" && flow_again
 }
 
 # through: how many orders are in gold since the stream began, by what it says of itself.
