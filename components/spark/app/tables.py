@@ -37,6 +37,10 @@ PROPERTIES = {
     "commit.retry.num-retries": "10",
 }
 
+# A row of gold is replaced with nearly every batch, for a minute or an hour: were each change a file beside the others, a merge would
+# read more of them each time. So the few files that hold the changed rows are written anew, and partitions keep those small.
+REPLACED = {"write.merge.mode": "copy-on-write"}
+
 BRONZE = f"topic string, {ORIGIN}, key binary, value binary, headers array<struct<key: string, value: binary>>, ingested_at timestamp"
 QUARANTINE = (
     f"dataset string, topic string, {ORIGIN}, reason string, field string, detail string, key string, value string, "
@@ -61,7 +65,7 @@ GOLD = {
         "session_id string, visitor_id bigint, customer_id bigint, country string, device string, referrer string, "
         "is_bot boolean, started_at timestamp, ended_at timestamp, duration_ms bigint, clicks bigint, dwell_ms bigint, "
         "furthest_step string, purchased boolean, updated_at timestamp",
-        "days(started_at)",
+        "hours(started_at)",
     ),
     "sensor_health": (
         "hour timestamp, device_id bigint, kind string, unit string, site string, readings bigint, missing bigint, "
@@ -113,16 +117,22 @@ class Tables:
             columns = [*own, *(f"{name} {kind}" for name, kind in kept.items()), SILVER_ORIGIN]
             self._make(self.silver(dataset), ", ".join(columns), f"days({dataset.time})" if dataset.time else None)
         for name, (columns, partitions) in GOLD.items():
-            self._make(self.gold(name), columns, partitions)
+            self._make(self.gold(name), columns, partitions, REPLACED)
 
-    def _make(self, table: str, columns: str, partitions: str | None) -> None:
-        properties = ", ".join(f"'{key}' = '{text}'" for key, text in PROPERTIES.items())
+    def _make(self, table: str, columns: str, partitions: str | None, more: dict[str, str] | None = None) -> None:
+        wanted = PROPERTIES | (more or {})
+        properties = _pairs(wanted)
         clause = f" PARTITIONED BY ({partitions})" if partitions else ""
         # Not every catalog asks the namespace where its tables lie.
         layer, name = table.split(".")[-2:]
         if where := self.settings.locations.get(layer):
             clause += f" LOCATION '{where}/{name}'"
         self.spark.sql(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) USING iceberg{clause} TBLPROPERTIES ({properties})")
+        # One of before may have been made with others.
+        there = self._load(table).properties()
+        changed = {key: text for key, text in wanted.items() if there.get(key) != text}
+        if changed:
+            self.spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ({_pairs(changed)})")
 
     @contextmanager
     def writing(self, table: str):
@@ -171,6 +181,10 @@ class Tables:
 
     def _load(self, table: str):
         return self.spark._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self.spark._jsparkSession, table)
+
+
+def _pairs(properties: dict[str, str]) -> str:
+    return ", ".join(f"'{key}' = '{text}'" for key, text in properties.items())
 
 
 def again_on_conflict(work: Callable[[], None], tries: int = 6) -> None:
