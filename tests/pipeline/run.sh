@@ -371,10 +371,12 @@ a_backup_brings_back_what_store_and_catalog_lost() {
 ready_again() { [[ $(in_lakehouse get pod "$1" -o 'jsonpath={.status.containerStatuses[0].ready} {.metadata.deletionTimestamp}') == 'true ' ]]; }
 
 # live SEED RATE: starts a Job that sends a window of so many orders a second, which no CronJob does: theirs hide events until the
-# window is whole, and whatever else comes into the topic meanwhile. A seed is for one window: another one with it has the same ids.
+# window is whole, and whatever else comes into the topic meanwhile. A seed is for one window, in an hour of its own.
 live() {
-    in_lakehouse delete job live --ignore-not-found && SEED=$1 RATE=$2 envsubst <"$CHECKOUT/tests/pipeline/live.yaml" | in_lakehouse apply -f -
+    local hour=$((1790000000 / 3600 + $1 % 500))
+    in_lakehouse delete job live --ignore-not-found && SEED=$1 RATE=$2 START=$(instant $((hour * 3600))) END=$(instant $((hour * 3600 + 60))) envsubst <"$CHECKOUT/tests/pipeline/live.yaml" | in_lakehouse apply -f -
 }
+instant() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
 sent() { in_lakehouse wait job/live --for=condition=Complete --timeout=300s; }
 
 the_time_from_an_event_to_each_layer_is_measured() {
