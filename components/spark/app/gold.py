@@ -174,6 +174,8 @@ def _replace(aggregate: Aggregate, new: DataFrame, reach: Span, tables: Tables) 
     pruned = f"{time} >= {_literal(reach[0])} AND {time} < {_literal(reach[1])}"
     changed = " OR ".join(f"NOT ({there}.{name} <=> s.{name})" for name in values)
     now = {"updated_at": F.current_timestamp()}
+    # A merge reads its source twice: first for which files are to be written anew.
+    new = new.persist()
     with tables.writing(table):
         (
             # Not in SQL over a view: Spark 4.1 has no plan for a view's tables where whole files are written anew.
@@ -185,6 +187,7 @@ def _replace(aggregate: Aggregate, new: DataFrame, reach: Span, tables: Tables) 
             .insert({name: F.col(f"s.{name}") for name in new.columns} | now)
             .merge()
         )
+    new.unpersist()
 
 
 def _literal(time: datetime) -> str:
