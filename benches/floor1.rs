@@ -132,6 +132,7 @@ fn environments(criterion: &mut Criterion) {
             now: jiff::Timestamp::UNIX_EPOCH,
             seed: [0; 32],
             lookup: None,
+            limits: mooring::helm::limits::Limits::default(),
         })
     };
     let new = || RenderCache::new(64 << 20);

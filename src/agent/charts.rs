@@ -12,6 +12,7 @@ use super::world::Phase;
 use super::{Agent, Timer};
 use crate::cluster::Cluster;
 use crate::environment::EnvironmentSpec;
+use crate::helm::limits::Limits;
 use crate::manifest::{GroupKind, ObjectKey};
 use crate::plan::Resource;
 use crate::render::DesiredSet;
@@ -31,6 +32,8 @@ pub struct Charts {
     pub cluster: Cluster,
     /// The service account of environments that name none.
     pub default_account: Option<String>,
+    /// What the rendering of one of them may use.
+    pub limits: Limits,
     /// Where the cluster is asked: charts are read on threads of no runtime.
     pub runtime: Handle,
 }
@@ -96,6 +99,7 @@ impl Agent {
             store: self.options.charts.clone(),
             cluster: self.tools.cluster.clone(),
             default_account: self.options.default_service_account.clone(),
+            limits: self.options.limits,
             runtime: Handle::current(),
         }
     }

@@ -122,6 +122,7 @@ pub fn render(
         now: jiff::Timestamp::now(),
         seed: random_seed(),
         lookup: Some(charts.lookup(&loaded.environment.spec, offer)),
+        limits: charts.limits,
     };
     let desired = render_environment(&context);
     // The digests are computed here, beside the loop, and kept with the manifests.

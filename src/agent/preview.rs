@@ -20,6 +20,7 @@ use super::sync::Rendered;
 use crate::cluster::{
     ApiError, Cluster, ClusterOptions, HookRecords, InventoryStore, Offer, Permit, migration,
 };
+use crate::helm::limits::Limits;
 use crate::manifest::{Manifest, ObjectKey, PART_OF, SecretKey, apply_set_id};
 use crate::plan::{
     self, Action, Change, Comparison, HookRecord, Inventory, ObservedSet, Plan, Policy, PrunePlan, Resource,
@@ -49,6 +50,8 @@ pub struct PreviewOptions {
     pub keys: KeySource,
     /// Where charts from elsewhere come from.
     pub charts: Arc<ChartStore>,
+    /// What the rendering of one chart may use.
+    pub limits: Limits,
 }
 
 /// How far a preview is: objects compared, of how many.
@@ -208,6 +211,7 @@ pub async fn preview(
             store: options.charts.clone(),
             cluster: cluster.clone(),
             default_account: options.default_service_account.clone(),
+            limits: options.limits,
             runtime: tokio::runtime::Handle::current(),
         };
         on_a_thread(move || render(&snapshot, &environment, &offer, &key, &cache, &keys, &charts)).await?
@@ -237,6 +241,7 @@ pub async fn preview(
         keys,
         key: known.key.clone(),
         charts: options.charts.clone(),
+        limits: options.limits,
     };
     let components = add_origins(components, &plan, origins).await?;
     Ok(Preview {
@@ -508,6 +513,7 @@ struct Origins {
     keys: Arc<Keyring>,
     key: SecretKey,
     charts: Arc<ChartStore>,
+    limits: Limits,
 }
 
 /// Looks up where the new values were written.
@@ -516,7 +522,7 @@ async fn add_origins(
     plan: &Plan,
     known: Origins,
 ) -> Result<Vec<ComponentPreview>, AgentError> {
-    let Origins { snapshot, rendered, offer, cache, keys, key, charts } = known;
+    let Origins { snapshot, rendered, offer, cache, keys, key, charts, limits } = known;
     let places: Vec<Vec<Option<usize>>> =
         plan.components.iter().map(|component| component.steps().map(|step| step.object).collect()).collect();
     on_a_thread(move || {
@@ -530,6 +536,7 @@ async fn add_origins(
             now: jiff::Timestamp::now(),
             seed: [0; 32],
             lookup: None,
+            limits,
         };
         let desired = &rendered.desired.components;
         for ((component, desired), places) in components.iter_mut().zip(desired).zip(&places) {

@@ -73,6 +73,7 @@ impl Agent {
             now: jiff::Timestamp::now(),
             seed: [0; 32],
             lookup: None,
+            limits: self.options.limits,
         };
         // What somebody added has no origin in git.
         let wanted: Vec<usize> = (0..record.fields.len())

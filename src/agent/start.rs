@@ -19,6 +19,7 @@ use crate::cluster::{
     ApiError, Cluster, ClusterOptions, InventoryStore, Leadership, Lease, Offer, Permit, Watches,
     by_component, member_kinds,
 };
+use crate::helm::limits::Limits;
 use crate::manifest::{GroupKind, PART_OF, apply_set_id};
 use crate::plan::{Fights, Inventory, Policy};
 use crate::render::RenderCache;
@@ -49,6 +50,8 @@ pub struct AgentOptions {
     pub keys: KeySource,
     /// Where charts from elsewhere come from.
     pub charts: Arc<ChartStore>,
+    /// What the rendering of one chart may use.
+    pub limits: Limits,
     /// End when the first revision is settled.
     pub once: bool,
 }

@@ -109,6 +109,7 @@ pub fn options(
         default_service_account: account.default_service_account.clone(),
         identity: identity(&state),
         charts: charts.store(&state),
+        limits: charts.limits.limits(),
         state,
         keys,
         once,

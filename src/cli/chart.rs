@@ -15,6 +15,7 @@ use super::status::Output;
 use super::{paint, plan};
 use crate::environment::{self, ChartLock, Loaded, RemoteChart};
 use crate::helm::DEFAULT_API_VERSIONS;
+use crate::helm::limits::Limits;
 use crate::manifest::{Files, SecretKey};
 use crate::plan::{Difference, Fate, compare};
 use crate::render::{DesiredSet, RenderCache, RenderContext, render_environment};
@@ -91,7 +92,14 @@ pub fn run(args: &ChartArgs) -> anyhow::Result<ExitCode> {
     let logins = |secret: &str| args.logins.login(secret);
     let keys = args.sops.of_person().read();
     let key = SecretKey::new(super::template::seed().map_err(anyhow::Error::msg)?);
-    let update = Update { files: &*snapshot, store: &store, logins: &logins, keys: &keys, key: &key };
+    let update = Update {
+        files: &*snapshot,
+        store: &store,
+        logins: &logins,
+        keys: &keys,
+        key: &key,
+        limits: args.charts.limits.limits(),
+    };
     let mut updated = Vec::new();
     for name in &names {
         let one = update.environment(name, args.component.as_deref())?;
@@ -131,6 +139,7 @@ struct Update<'a> {
     keys: &'a Keyring,
     /// The key of the digests that stand for Secrets' values.
     key: &'a SecretKey,
+    limits: Limits,
 }
 
 /// A chart's pin, before and after.
@@ -237,6 +246,7 @@ impl Update<'_> {
             now: jiff::Timestamp::UNIX_EPOCH,
             seed: [0; 32],
             lookup: None,
+            limits: self.limits,
         })
     }
 }

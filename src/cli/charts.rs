@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::limits::LimitArgs;
 use crate::source::{ChartStore, Login, SecretFrom};
 
-/// Where charts from elsewhere are kept.
+/// Where charts from elsewhere are kept, and what the rendering of any may use.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Charts from elsewhere")]
 pub struct CacheArgs {
@@ -17,6 +18,8 @@ pub struct CacheArgs {
     /// How much is kept, in MiB; those that were used longest ago go first.
     #[arg(long, value_name = "MIB", default_value_t = 512)]
     chart_cache_size: u64,
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 impl CacheArgs {

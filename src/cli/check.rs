@@ -12,6 +12,7 @@ use super::sops::SopsArgs;
 use crate::cluster;
 use crate::environment::{self, Loaded};
 use crate::helm::DEFAULT_API_VERSIONS;
+use crate::helm::limits::Limits;
 use crate::manifest::Files;
 use crate::render::{self, RenderCache, RenderContext};
 use crate::sops::Keyring;
@@ -94,9 +95,10 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let keys = args.sops.of_person().read();
     let charts = args.charts.store(&super::source::default_state());
     let logins = |secret: &str| args.logins.login(secret);
+    let limits = args.charts.limits.limits();
     let mut right = true;
     for name in &names {
-        let found = check(&*snapshot, name, &args.kube_version, &keys, (&charts, &logins));
+        let found = check(&*snapshot, name, &args.kube_version, &keys, (&charts, &logins, limits));
         right &= found.problems.is_empty();
         for problem in &found.problems {
             anstream::eprintln!("{}: {problem}", paint::wrong("error"));
@@ -114,19 +116,19 @@ struct Found {
     summary: Option<String>,
 }
 
-type Charts<'a> = (&'a ChartStore, &'a Logins<'a>);
+type Charts<'a> = (&'a ChartStore, &'a Logins<'a>, Limits);
 
 fn check(files: &dyn Files, name: &str, kube_version: &str, keys: &Keyring, charts: Charts<'_>) -> Found {
     match environment::load(files, name) {
         Ok(loaded) => {
-            let (store, logins) = charts;
-            render(&store.over(files, &loaded, logins), &loaded, kube_version, keys)
+            let (store, logins, limits) = charts;
+            render(&store.over(files, &loaded, logins), &loaded, kube_version, keys, limits)
         }
         Err(errors) => Found { problems: errors.iter().map(ToString::to_string).collect(), summary: None },
     }
 }
 
-fn render(files: &dyn Files, loaded: &Loaded, kube_version: &str, keys: &Keyring) -> Found {
+fn render(files: &dyn Files, loaded: &Loaded, kube_version: &str, keys: &Keyring, limits: Limits) -> Found {
     let api_versions = DEFAULT_API_VERSIONS.map(str::to_owned);
     let context = RenderContext {
         files,
@@ -138,6 +140,7 @@ fn render(files: &dyn Files, loaded: &Loaded, kube_version: &str, keys: &Keyring
         now: Timestamp::now(),
         seed: [0; 32],
         lookup: None,
+        limits,
     };
     let desired = render::render_environment(&context);
     let problems = desired
@@ -201,7 +204,14 @@ mod tests {
         let logins = |_: &str| -> Result<crate::source::Login, String> { Err("there are none".to_owned()) };
         for name in names {
             assert_eq!(
-                check(&*snapshot, &name, KUBE_VERSION, &Keyring::default(), (&store, &logins)).problems,
+                check(
+                    &*snapshot,
+                    &name,
+                    KUBE_VERSION,
+                    &Keyring::default(),
+                    (&store, &logins, Limits::default())
+                )
+                .problems,
                 Vec::<String>::new(),
                 "{name}"
             );

@@ -8,6 +8,7 @@ mod charts;
 mod check;
 mod cluster;
 mod completion;
+mod limits;
 mod overview;
 pub(crate) mod paint;
 mod plan;

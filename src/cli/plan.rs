@@ -77,6 +77,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         default_service_account: args.account.default_service_account.clone(),
         keys: args.sops.of_person(),
         charts: args.charts.store(&args.source.state()),
+        limits: args.charts.limits.limits(),
     };
     let preview = super::runtime()?.block_on(async {
         let progress = Progress::default();

@@ -108,6 +108,7 @@ pub fn run(args: &RenderArgs) -> anyhow::Result<ExitCode> {
         now: jiff::Timestamp::now(),
         seed: super::template::seed().map_err(anyhow::Error::msg)?,
         lookup: None,
+        limits: args.charts.limits.limits(),
     };
     let desired = render_environment(&context);
     let chosen = choose(&desired.components, args.component.as_deref())?;

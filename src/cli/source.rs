@@ -135,7 +135,7 @@ fn first_line(file: &Path) -> anyhow::Result<String> {
 }
 
 /// Reads `30s`, `500ms`, `2m`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration: jiff::SignedDuration =
         text.parse().map_err(|error| format!("{error}; write 30s, 500ms or 2m"))?;
     let duration = Duration::try_from(duration).map_err(|_| "it must not be negative".to_owned())?;

@@ -1,5 +1,7 @@
 //! What keeps a chart from taking more time or memory than it may.
 
+use std::time::Duration;
+
 /// How deep actions may be nested in a template's text.
 pub const MAX_TEMPLATE_NESTING: usize = 2_000;
 
@@ -10,14 +12,24 @@ pub const MAX_EXPRESSION_DEPTH: usize = 1_000;
 /// recursion comes near either.
 pub const MAX_CALL_DEPTH: usize = 10_000;
 
-/// Helm's own bound on how often one name is included inside itself.
-pub const MAX_INCLUDES: usize = 1_000;
+/// A limit of time. The clock is the caller's: the engine has none.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeLimit {
+    /// The time since some moment in the past.
+    pub clock: fn() -> Duration,
+    /// How long it may take.
+    pub limit: Duration,
+}
 
 /// What the rendering of one release may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Steps: nodes that are executed, functions that are called, elements that are walked over.
     pub steps: u64,
+    /// How often one name is included inside itself; Helm's own bound is 1000.
+    pub includes: usize,
+    /// How long it takes; without, as long as its steps do.
+    pub time: Option<TimeLimit>,
     /// The bytes of one template's output.
     pub output_bytes: usize,
     /// The bytes of one string that a function makes.
@@ -32,6 +44,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             steps: 20_000_000,
+            includes: 1_000,
+            time: None,
             output_bytes: 64 << 20,
             string_bytes: 64 << 20,
             list_items: 1_000_000,

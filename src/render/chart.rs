@@ -10,7 +10,6 @@ use super::error::RenderError;
 use super::origins::{Written, locate};
 use super::sealed::Unsealed;
 use super::{RenderContext, places};
-use crate::helm::limits::Limits;
 use crate::helm::template::{HelmVersion, Span};
 use crate::helm::{
     Capabilities, Chart, Hook, HookEvent, KubeVersion, Lookup, Release, ReleaseOutput, RenderRequest,
@@ -164,7 +163,7 @@ fn release(
         seed: seed_of(asked.seed, &release),
         now: asked.now,
         lookup: asked.lookup,
-        limits: Limits::default(),
+        limits: context.limits,
         origins,
         skip_schema: false,
     })

@@ -22,6 +22,7 @@ pub use lookup::{LookedUp, still_holds};
 pub use origins::{Written, origins};
 
 use crate::environment::{Loaded, PRODUCERS};
+use crate::helm::limits::Limits;
 use crate::helm::{Hook, Lookup};
 use crate::manifest::{Digest, FieldPath, Files, Manifest};
 use crate::sops::Keyring;
@@ -48,6 +49,8 @@ pub struct RenderContext<'a> {
     pub seed: [u8; 32],
     /// Who answers `lookup`; without, nothing is there, as in `helm template`.
     pub lookup: Option<Arc<dyn Lookup>>,
+    /// What the rendering of one chart may use.
+    pub limits: Limits,
 }
 
 /// An object that git wants.

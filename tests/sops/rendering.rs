@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mooring::environment::{self, Loaded};
+use mooring::helm::limits::Limits;
 use mooring::manifest::{Digest, EntryKind, FieldPath, FileEntry, Files, FilesError, SecretKey};
 use mooring::render::{Component, DesiredSet, RenderCache, RenderContext, origins, render_environment};
 use mooring::sops::Keyring;
@@ -107,6 +108,7 @@ impl<'a> Run<'a> {
             now: jiff::Timestamp::UNIX_EPOCH,
             seed: [0; 32],
             lookup: None,
+            limits: Limits::default(),
         }
     }
 

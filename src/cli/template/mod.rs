@@ -15,8 +15,8 @@ use std::sync::Arc;
 use clap::Args;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::limits::LimitArgs;
 use crate::helm::go::quote::quote;
-use crate::helm::limits::Limits;
 use crate::helm::template::{ExecEnv, TemplateSet};
 use crate::helm::value::Value;
 use crate::helm::{
@@ -62,6 +62,8 @@ pub struct TemplateArgs {
     /// Set a value in which no character has a meaning
     #[arg(long, value_name = "TEXT")]
     set_literal: Vec<String>,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// The namespace of the release
     #[arg(short, long, value_name = "NAMESPACE", env = "HELM_NAMESPACE", default_value = "default")]
     namespace: String,
@@ -217,7 +219,7 @@ fn template(
         seed,
         now,
         lookup: None,
-        limits: Limits::default(),
+        limits: args.limits.limits(),
         origins: false,
         skip_schema: args.skip_schema_validation,
     };

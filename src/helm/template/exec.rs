@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ast::{At, Branch, List, Node, Pipe, ROOT, Symbol, Tree};
 use super::error::{GoError, Result};
@@ -68,6 +69,9 @@ pub struct Frame<'t> {
     pub at: u32,
 }
 
+/// How many steps are made between two looks at the clock.
+const STEPS_A_LOOK: u64 = 1 << 12;
+
 /// The state that all templates of a release share.
 pub struct Exec<'e> {
     pub env: &'e ExecEnv,
@@ -75,6 +79,10 @@ pub struct Exec<'e> {
     pub(super) out: String,
     pub(crate) trace: Option<Box<Trace>>,
     steps: u64,
+    /// When the clock is looked at next, in steps.
+    next_look: u64,
+    /// When it must be done, by the limit's clock.
+    deadline: Duration,
     depth: usize,
     /// How often each name is being included now.
     pub(super) includes: HashMap<Str, usize>,
@@ -94,6 +102,8 @@ impl<'e> Exec<'e> {
             out: String::new(),
             trace: env.origins.then(Box::default),
             steps: 0,
+            next_look: STEPS_A_LOOK,
+            deadline: env.limits.time.map_or(Duration::MAX, |time| (time.clock)().saturating_add(time.limit)),
             depth: 0,
             includes: HashMap::new(),
             parsed: HashMap::new(),
@@ -111,6 +121,17 @@ impl<'e> Exec<'e> {
             return Err(GoError::new(format!(
                 "the chart's templates take more than the limit of {limit} steps"
             )));
+        }
+        if self.steps >= self.next_look {
+            self.next_look = self.steps + STEPS_A_LOOK;
+            if let Some(time) = self.env.limits.time
+                && (time.clock)() > self.deadline
+            {
+                let limit = time.limit;
+                return Err(GoError::new(format!(
+                    "the chart's templates take longer than the limit of {limit:?}"
+                )));
+            }
         }
         Ok(())
     }

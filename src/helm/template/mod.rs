@@ -203,7 +203,7 @@ impl Exec<'_> {
     /// Helm's `include`: executes a template and gives its text.
     pub(crate) fn include(&mut self, name: &Str, data: &Operand) -> GoResult<Str> {
         let count = self.includes.entry(Arc::clone(name)).or_insert(0);
-        if *count > super::limits::MAX_INCLUDES {
+        if *count > self.env.limits.includes {
             return Err(format!(
                 "rendering template has a nested reference name: {name}: unable to execute template"
             )

@@ -1,5 +1,8 @@
 //! Tests of whole templates. What they expect was recorded from Go and Helm.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use super::*;
 use crate::helm::functions::json;
 use crate::helm::value::{Map, MapType};
@@ -416,6 +419,20 @@ fn strict_and_lint_change_what_is_missing() {
         render_with(&[("t", "[{{fail \"x\"}}{{required \"y\" nil}}]")], "t", &lint).unwrap().text,
         "[]"
     );
+}
+
+#[test]
+fn no_chart_takes_longer_than_it_may() {
+    /// A second later each time that it is asked.
+    fn clock() -> Duration {
+        static SECONDS: AtomicU64 = AtomicU64::new(0);
+        Duration::from_secs(SECONDS.fetch_add(1, Ordering::Relaxed))
+    }
+    let time = Some(crate::helm::limits::TimeLimit { clock, limit: Duration::from_secs(2) });
+    let limits = Limits { time, ..Limits::default() };
+    let env = ExecEnv { limits, ..ExecEnv::default() };
+    let error = render_with(&[("t", "{{range 1000000}}{{end}}")], "t", &env).unwrap_err().to_string();
+    assert!(error.contains("longer than the limit of 2s"), "{error}");
 }
 
 #[test]

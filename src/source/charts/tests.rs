@@ -520,6 +520,7 @@ fn render(
         now: jiff::Timestamp::UNIX_EPOCH,
         seed: [0; 32],
         lookup: None,
+        limits: crate::helm::limits::Limits::default(),
     };
     let desired = crate::render::render_environment(&context);
     let component = desired.components.iter().find(|component| &*component.name == "a").unwrap();
