@@ -138,7 +138,8 @@ impl Refusal {
     }
 }
 
-const TAKE: ApplyMode = ApplyMode { manager: MANAGER, force: true, dry_run: false };
+/// As we write what is ours.
+pub const TAKE: ApplyMode = ApplyMode { manager: MANAGER, force: true, dry_run: false };
 /// What would be.
 pub const ASK: ApplyMode = ApplyMode { manager: MANAGER, force: true, dry_run: true };
 const POLITE: ApplyMode = ApplyMode { manager: MANAGER, force: false, dry_run: false };

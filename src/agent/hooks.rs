@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::apply::Tools;
+use super::apply::{TAKE, Tools};
 use super::jobs::Finished;
 use super::world::{ComponentState, Phase};
 use super::{Agent, STATUS_AFTER, Timer};
-use crate::cluster::{ApiError, ApplyMode};
+use crate::cluster::ApiError;
 use crate::helm::HookEvent;
-use crate::manifest::{COMPONENT, Digest, GroupKind, MANAGER, Manifest, ObjectKey, SecretKey};
+use crate::manifest::{COMPONENT, Digest, GroupKind, Manifest, ObjectKey, SecretKey};
 use crate::plan::health::{Health, assess};
 use crate::plan::{HookCycle, HookRecord, Resource, wish_digest};
 use crate::render::{DesiredHook, RenderedComponent};
@@ -97,6 +97,11 @@ fn event(cycle: HookCycle, when: When) -> HookEvent {
     }
 }
 
+/// The hooks that run at an event, in their order.
+fn of_event(rendered: &RenderedComponent, event: HookEvent) -> impl Iterator<Item = &DesiredHook> {
+    rendered.hooks.iter().filter(move |hook| hook.hook.events.contains(&event))
+}
+
 /// The hooks that a component's present content makes run, in their order: those before it, then those after it.
 pub fn due<'r>(
     rendered: &'r RenderedComponent,
@@ -109,8 +114,7 @@ pub fn due<'r>(
     for when in [When::Before, When::After] {
         if !record.is_done(when == When::After, content) {
             let event = event(record.cycle, when);
-            let chosen = rendered.hooks.iter().filter(|hook| hook.hook.events.contains(&event));
-            due.extend(chosen.map(|hook| (event, hook)));
+            due.extend(of_event(rendered, event).map(|hook| (event, hook)));
         }
     }
     due
@@ -120,7 +124,7 @@ impl Agent {
     /// Starts the hooks of a component that are due, if there are any; those of another content are ended first. Returns
     /// whether the component has to wait for them.
     pub(super) fn run_hooks(&mut self, name: &Arc<str>, when: When) -> bool {
-        let Some(rendered) = self.rendered_hooks(name) else { return false };
+        let Some((rendered, namespace)) = self.rendered_hooks(name) else { return false };
         let digest = digest(&rendered, &self.tools.key);
         let record = self.hook_record(name);
         if record.is_done(when == When::After, digest) {
@@ -136,15 +140,13 @@ impl Agent {
         let record = if when == When::Before { record.begun() } else { record };
         let event = event(record.cycle, when);
         self.world.hooks.insert(name.clone(), record);
-        let chosen: Vec<&DesiredHook> =
-            rendered.hooks.iter().filter(|hook| hook.hook.events.contains(&event)).collect();
-        if chosen.is_empty() {
+        let jobs: Result<Vec<HookJob>, String> =
+            of_event(&rendered, event).map(|hook| self.hook_job(&namespace, hook, event)).collect();
+        if jobs.as_ref().is_ok_and(Vec::is_empty) {
             self.note_hooks(name, when, digest);
             return false;
         }
         let stop = CancellationToken::new();
-        let jobs: Result<Vec<HookJob>, String> =
-            chosen.into_iter().map(|hook| self.hook_job(name, hook, event)).collect();
         let (tools, component, token) = (self.tools.clone(), name.clone(), stop.clone());
         self.world.hook_runs.insert(name.clone(), HookRun { when, digest, stop });
         self.jobs.spawn(async move {
@@ -165,12 +167,12 @@ impl Agent {
         true
     }
 
-    /// A component's rendering, where it has hooks.
-    fn rendered_hooks(&self, name: &str) -> Option<Arc<RenderedComponent>> {
+    /// A component's rendering and namespace, where it has hooks.
+    fn rendered_hooks(&self, name: &str) -> Option<(Arc<RenderedComponent>, Arc<str>)> {
         let desired = &self.world.goal.as_ref()?.desired;
         let component = desired.components.iter().find(|component| *component.name == *name)?;
         let rendered = component.result.as_ref().ok()?;
-        (!rendered.hooks.is_empty()).then(|| rendered.clone())
+        (!rendered.hooks.is_empty()).then(|| (rendered.clone(), component.namespace.clone()))
     }
 
     /// What is remembered of a component's hooks, by this environment or by one that it was before it was renamed.
@@ -183,15 +185,12 @@ impl Agent {
     /// Forgets components that git does not name any more: if they come again, they are installed.
     pub(super) fn forget_hooks(&mut self) {
         let world = &mut self.world;
-        let places = |name: &str| world.components.iter().any(|component| *component.name == *name);
-        for (_, run) in world.hook_runs.iter().filter(|(name, _)| !places(name)) {
+        let named = |name: &str| world.components.iter().any(|component| *component.name == *name);
+        for (_, run) in world.hook_runs.iter().filter(|(name, _)| !named(name)) {
             run.stop.cancel();
         }
         let before = world.hooks.len();
-        let gone: Vec<Arc<str>> = world.hooks.keys().filter(|name| !places(name)).cloned().collect();
-        for name in gone {
-            world.hooks.remove(&name);
-        }
+        world.hooks.retain(|name, _| named(name));
         if world.hooks.len() < before {
             self.save_hooks();
         }
@@ -210,15 +209,12 @@ impl Agent {
         !component.objects.iter().any(applied)
     }
 
-    fn hook_job(&self, component: &str, hook: &DesiredHook, event: HookEvent) -> Result<HookJob, String> {
+    fn hook_job(&self, namespace: &str, hook: &DesiredHook, event: HookEvent) -> Result<HookJob, String> {
         let manifest = &hook.object.manifest;
         let resource = self.offer.catalog.resolve(manifest).cloned();
         let resource = resource.ok_or_else(|| self.offer.catalog.explain(manifest))?;
-        let desired = self.world.goal.as_ref().map(|goal| goal.desired.clone());
-        let of = desired.iter().flat_map(|desired| &desired.components).find(|one| *one.name == *component);
-        let namespace = of.map(|one| one.namespace.clone()).unwrap_or_default();
         Ok(HookJob {
-            key: manifest.key(resource.namespaced, &namespace),
+            key: manifest.key(resource.namespaced, namespace),
             object: manifest.clone(),
             resource,
             delete: hook.hook.delete_policies.clone(),
@@ -257,7 +253,7 @@ impl Agent {
         if let Some(Ok(())) = &result {
             self.note_hooks(name, run.when, run.digest);
         }
-        let current = self.rendered_hooks(name).map(|rendered| digest(&rendered, &self.tools.key));
+        let current = self.rendered_hooks(name).map(|(rendered, _)| digest(&rendered, &self.tools.key));
         let Some(place) = self.world.place(name) else { return };
         let ComponentState::Hooking(when) = self.world.components[place].state else { return };
         self.later(STATUS_AFTER, Timer::Status);
@@ -324,9 +320,8 @@ async fn run_one(tools: &Tools, hook: &HookJob) -> Result<(), String> {
     if hook.is_deleted(BEFORE) {
         remove(tools, hook).await?;
     }
-    let mode = ApplyMode { manager: MANAGER, force: true, dry_run: false };
     let mut failures = 0;
-    while let Err(error) = tools.acting.apply(&hook.resource, &hook.key, hook.object.wire(), mode).await {
+    while let Err(error) = tools.acting.apply(&hook.resource, &hook.key, hook.object.wire(), TAKE).await {
         failures += 1;
         again(&error, failures).await?;
     }

@@ -13,14 +13,14 @@ use crate::helm::limits::{Limits, TimeLimit};
 #[command(next_help_heading = "Limits of a chart")]
 pub struct LimitArgs {
     /// Steps: nodes of templates that are executed, functions that are called, elements that are walked over.
-    #[arg(long, value_name = "N", default_value_t = 20_000_000, env = "MOORING_CHART_STEPS")]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT.chart_steps, env = "MOORING_CHART_STEPS")]
     chart_steps: u64,
     /// How deep a template may include itself. Helm's own limit is 1000.
-    #[arg(long, value_name = "N", default_value_t = 1_000, env = "MOORING_CHART_INCLUDES",
+    #[arg(long, value_name = "N", default_value_t = DEFAULT.chart_includes, env = "MOORING_CHART_INCLUDES",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     chart_includes: u32,
     /// How much it may write, in MiB; no text that a function makes may be longer either.
-    #[arg(long, value_name = "MIB", default_value_t = 64, env = "MOORING_CHART_OUTPUT",
+    #[arg(long, value_name = "MIB", default_value_t = DEFAULT.chart_output, env = "MOORING_CHART_OUTPUT",
           value_parser = clap::value_parser!(u32).range(1..=1_024))]
     chart_output: u32,
     /// How long it may take.
@@ -28,14 +28,16 @@ pub struct LimitArgs {
     chart_time: Duration,
 }
 
+const DEFAULT: LimitArgs = LimitArgs {
+    chart_steps: 20_000_000,
+    chart_includes: 1_000,
+    chart_output: 64,
+    chart_time: Duration::from_mins(1),
+};
+
 impl Default for LimitArgs {
     fn default() -> Self {
-        Self {
-            chart_steps: 20_000_000,
-            chart_includes: 1_000,
-            chart_output: 64,
-            chart_time: Duration::from_mins(1),
-        }
+        DEFAULT
     }
 }
 

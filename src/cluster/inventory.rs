@@ -102,10 +102,7 @@ impl InventoryStore {
                 },
                 "binaryData": {"entries": pack(part)?},
             });
-            let mode = ApplyMode { manager: MANAGER, force: true, dry_run: false };
-            self.cluster
-                .apply(&core("ConfigMap", "configmaps"), &key, body.to_string().into_bytes(), mode)
-                .await?;
+            self.write_map(&key, &body).await?;
         }
         for index in shards..written {
             self.cluster
@@ -177,10 +174,13 @@ impl InventoryStore {
             },
             "data": data,
         });
+        self.write_map(&key, &body).await
+    }
+
+    async fn write_map(&self, key: &ObjectKey, body: &Value) -> Result<(), ApiError> {
         let mode = ApplyMode { manager: MANAGER, force: true, dry_run: false };
-        self.cluster
-            .apply(&core("ConfigMap", "configmaps"), &key, body.to_string().into_bytes(), mode)
-            .await?;
+        let resource = core("ConfigMap", "configmaps");
+        self.cluster.apply(&resource, key, body.to_string().into_bytes(), mode).await?;
         Ok(())
     }
 

@@ -58,15 +58,17 @@ impl Catalog {
 
     /// The kind of this object in the version that it is written in.
     pub fn resolve(&self, manifest: &Manifest) -> Option<&Resource> {
-        let versions = self.kinds.get(manifest.group_kind())?;
-        versions.iter().find(|resource| resource.version == manifest.version())
+        self.in_version(manifest.group_kind(), manifest.version())
     }
 
     /// The kind of this name in this version: `apps/v1`, `Deployment`.
     pub fn served(&self, api_version: &str, kind: &str) -> Option<&Resource> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        let versions = self.kinds.get(&GroupKind::new(group, kind))?;
-        versions.iter().find(|resource| resource.version == version)
+        self.in_version(&GroupKind::new(group, kind), version)
+    }
+
+    fn in_version(&self, kind: &GroupKind, version: &str) -> Option<&Resource> {
+        self.kinds.get(kind)?.iter().find(|resource| resource.version == version)
     }
 
     /// Why this object's kind is not served, and what was probably meant.

@@ -8,6 +8,16 @@ const CHART: &str = "apiVersion: v2\nname: app\nversion: 0.1.0\n";
 const ENVIRONMENT: &str =
     "components: [{name: app, chart: app}, {name: other, manifests: other, dependsOn: [app]}]";
 
+/// The chart, and what depends on it.
+fn push_both(scene: &Scene, templates: &str) {
+    scene.push(&[
+        ("environment", ENVIRONMENT),
+        ("app/Chart.yaml", CHART),
+        ("app/templates/all.yaml", templates),
+        ("other/all.yaml", &config_map("two", &[("a", "1")])),
+    ]);
+}
+
 fn annotated(events: &str, weight: i32, policy: &str) -> String {
     let policy =
         if policy.is_empty() { String::new() } else { format!(", helm.sh/hook-delete-policy: \"{policy}\"") };
@@ -50,12 +60,7 @@ fn hooks_run_around_a_component_when_git_says_something_new_of_it() {
             + &hook_map("again", &annotated("post-upgrade", 0, ""))
             + &hook_map("checked", &annotated("test", 0, ""))
     };
-    scene.push(&[
-        ("environment", ENVIRONMENT),
-        ("app/Chart.yaml", CHART),
-        ("app/templates/all.yaml", &templates("1")),
-        ("other/all.yaml", &config_map("two", &[("a", "1")])),
-    ]);
+    push_both(&scene, &templates("1"));
     scene.start();
     scene.wait_until("the Job is made", || scene.get("batch/v1/jobs", "migrate").is_some());
     assert!(scene.get("configmaps", "settings").is_some(), "a lower weight comes before");
@@ -109,12 +114,7 @@ fn a_hook_that_fails_holds_its_component_until_git_mends_it() {
                  nodeSelector: {{{label}: \"yes\"}}\n  containers: [{{name: main, image: example.org/it:1}}]\n"
             )
     };
-    scene.push(&[
-        ("environment", ENVIRONMENT),
-        ("app/Chart.yaml", CHART),
-        ("app/templates/all.yaml", &templates("1")),
-        ("other/all.yaml", &config_map("two", &[("a", "1")])),
-    ]);
+    push_both(&scene, &templates("1"));
     scene.start();
     let pod = || scene.get("pods", "check");
     let ends = |phase: &str| {

@@ -176,18 +176,20 @@ def _replace(aggregate: Aggregate, new: DataFrame, reach: Span, tables: Tables) 
     now = {"updated_at": F.current_timestamp()}
     # A merge reads its source twice: first for which files are to be written anew.
     new = new.persist()
-    with tables.writing(table):
-        (
-            # Not in SQL over a view: Spark 4.1 has no plan for a view's tables where whole files are written anew.
-            new.alias("s")
-            .mergeInto(table, F.expr(f"{same} AND {pruned}"))
-            .whenMatched(F.expr(changed))
-            .update({name: F.col(f"s.{name}") for name in values} | now)
-            .whenNotMatched()
-            .insert({name: F.col(f"s.{name}") for name in new.columns} | now)
-            .merge()
-        )
-    new.unpersist()
+    try:
+        with tables.writing(table):
+            (
+                # Not in SQL over a view: Spark 4.1 has no plan for a view's tables where whole files are written anew.
+                new.alias("s")
+                .mergeInto(table, F.expr(f"{same} AND {pruned}"))
+                .whenMatched(F.expr(changed))
+                .update({name: F.col(f"s.{name}") for name in values} | now)
+                .whenNotMatched()
+                .insert({name: F.col(f"s.{name}") for name in new.columns} | now)
+                .merge()
+            )
+    finally:
+        new.unpersist()
 
 
 def _literal(time: datetime) -> str:

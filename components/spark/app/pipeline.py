@@ -79,13 +79,15 @@ class Pipeline:
         rows: dict[str, int] = {}
         ends: dict[str, float] = {}
 
-        def layer(name: str, write: Callable[[Batch, Tables], int | None]) -> None:
-            rows[name] = write(batch, self.tables) or 0
+        def layer(name: str, write: Callable[[Batch, Tables], int]) -> None:
+            rows[name] = write(batch, self.tables)
             ends[name] = time.monotonic()
 
         def refined() -> None:
             layer("silver", silver.write)
-            layer("gold", gold.write)
+            # Its rows are replaced, not gained.
+            gold.write(batch, self.tables)
+            ends["gold"] = time.monotonic()
 
         side_by_side(
             self.tables.spark,
