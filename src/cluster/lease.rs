@@ -16,7 +16,7 @@ use super::error::ApiError;
 const DURATION: Duration = Duration::from_secs(30);
 /// How often it is renewed: the only writes at rest.
 const RENEW: Duration = Duration::from_secs(10);
-/// How often a waiting agent looks whether the holder is gone.
+/// How often a waiting agent looks whether the holder is gone, and how soon renewing is tried again that failed.
 const RETRY: Duration = Duration::from_secs(2);
 /// Writes stop this long before the lease can be taken by another: for clocks that differ and requests under way.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -71,8 +71,10 @@ impl Lease {
         loop {
             // The permit counts from before the request: the server's clock can only be behind that.
             let asked = Instant::now();
+            let mut pause = RETRY;
             match self.try_take(&mut seen).await {
                 Ok(Leadership::Held) => {
+                    pause = RENEW;
                     permit.set(Some(asked + DURATION.saturating_sub(MARGIN)));
                     state
                         .send_if_modified(|now| std::mem::replace(now, Leadership::Held) != Leadership::Held);
@@ -85,13 +87,13 @@ impl Lease {
                         changed
                     });
                 }
-                // The permit runs out by itself when renewing keeps failing.
+                // The permit runs out by itself when renewing keeps failing: until then it is tried often, since a server that
+                // has just started refuses for a moment what it does not know yet.
                 Err(error) => tracing::debug!(%error, "the lease could not be renewed"),
             }
             if permit.remaining().is_none() && *state.borrow() == Leadership::Held {
                 state.send_replace(Leadership::Waiting(String::new()));
             }
-            let pause = if *state.borrow() == Leadership::Held { RENEW } else { RETRY };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = cancel.cancelled() => break,

@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 
 use super::client::Cluster;
 use super::error::ApiError;
+use super::retry::Backoff;
 use crate::manifest::{GroupKind, ObjectKey};
 use crate::plan::{Observed, Resource};
 
@@ -21,9 +22,37 @@ use crate::plan::{Observed, Resource};
 /// managedFields, which take ten times their text.
 const PAGE: u32 = 100;
 
-/// The pauses of a watch that is not allowed.
+/// The pauses of a watch whose server does not answer. client-go waits up to 30 s, and twice that with its jitter; an agent has
+/// a dozen watches, and what drifts meanwhile is seen only then.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
+
+/// The further pauses of a watch that is not allowed.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// The pauses of a watch that fails, from the first again once it succeeds.
+struct Waits(Backoff);
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self(Backoff::new(FIRST_WAIT, LONGEST_WAIT, Duration::MAX))
+    }
+}
+
+impl Iterator for Waits {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next_pause(None)
+    }
+}
+
+impl kube::runtime::utils::Backoff for Waits {
+    fn reset(&mut self) {
+        *self = Self::default();
+    }
+}
 
 /// What a watch says.
 #[derive(Debug)]
@@ -168,7 +197,7 @@ async fn follow(
 ) {
     let api = metadata_of(&cluster, &resource);
     let config = watcher::Config::default().labels(&selector).page_size(PAGE);
-    let mut events = std::pin::pin!(watch(api, config).default_backoff());
+    let mut events = std::pin::pin!(watch(api, config).backoff(Waits::default()));
     let mut listing = Vec::new();
     let mut pause = FIRST_PAUSE;
     while let Some(event) = events.next().await {
@@ -181,10 +210,7 @@ async fn follow(
                 listing.extend(read(&kind, object));
                 continue;
             }
-            Ok(Event::InitDone) => {
-                pause = FIRST_PAUSE;
-                Observation::Listed(kind.clone(), std::mem::take(&mut listing))
-            }
+            Ok(Event::InitDone) => Observation::Listed(kind.clone(), std::mem::take(&mut listing)),
             Ok(Event::Apply(object)) => match read(&kind, object) {
                 Some((key, observed)) => Observation::Changed(key, Box::new(observed)),
                 None => continue,
@@ -206,6 +232,8 @@ async fn follow(
             // Only a person can change that; the watcher's own pauses are for servers that come back.
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+        } else {
+            pause = FIRST_PAUSE;
         }
     }
 }
@@ -225,7 +253,7 @@ fn refusal(error: &watcher::Error) -> Option<String> {
 async fn follow_environment(cluster: Cluster, name: String, sender: mpsc::Sender<Observation>) {
     let api = metadata_of(&cluster, &super::environment::resource());
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let mut events = std::pin::pin!(watch(api, config).default_backoff());
+    let mut events = std::pin::pin!(watch(api, config).backoff(Waits::default()));
     let mut listed = None;
     while let Some(event) = events.next().await {
         let seen = match event {
@@ -262,7 +290,7 @@ async fn follow_lookup(
     if !watched.name.is_empty() {
         config = config.fields(&format!("metadata.name={}", watched.name));
     }
-    let mut events = std::pin::pin!(watch(api, config).default_backoff());
+    let mut events = std::pin::pin!(watch(api, config).backoff(Waits::default()));
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init | Event::InitApply(_)) => continue,
@@ -308,5 +336,24 @@ fn read(kind: &GroupKind, object: PartialObjectMeta<DynamicObject>) -> Option<(O
             tracing::warn!(object = %key, %error, "the object's metadata cannot be understood; it is not watched");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::utils::Backoff as _;
+
+    use super::*;
+
+    #[test]
+    fn a_watch_waits_for_seconds_at_most_and_from_the_first_again_once_it_succeeded() {
+        let mut waits = Waits::default();
+        let first = waits.next().unwrap();
+        assert!(first < Duration::from_secs(1));
+        let pauses: Vec<Duration> = waits.by_ref().take(1000).collect();
+        assert!(pauses.iter().all(|pause| *pause <= LONGEST_WAIT * 5 / 4), "{pauses:?}");
+        assert!(pauses[999] > first);
+        waits.reset();
+        assert!(waits.next().unwrap() < Duration::from_secs(1));
     }
 }

@@ -40,3 +40,13 @@ at_revision() {
 
 # logs: of all agents that run.
 logs() { in_mooring logs -l app.kubernetes.io/name=mooring --tail=-1 --prefix=false; }
+
+# explain: the end of what each agent said, those before its last restart included.
+explain() {
+    local pod
+    for pod in $(in_mooring get pods -l app.kubernetes.io/name=mooring -o name); do
+        echo "$pod:"
+        in_mooring logs "$pod" --previous --tail=15 2>/dev/null
+        in_mooring logs "$pod" --tail=25
+    done
+}

@@ -110,7 +110,8 @@ start_nodes() {
     cluster load --dir "$work/first" "$work/busybox.tar" 2>>"$work/log"
 }
 
-# run_tests [TEST...]: those, or all; fails when one did. Where chained is set the first failure ends them.
+# run_tests [TEST...]: those, or all; fails when one did. Where chained is set the first failure ends them. What 'explain' says, if
+# it is there, is shown of a failure.
 run_tests() {
     local passed=0 failed=0 tests=("$@") test began verdict=ok
     ((${#tests[@]})) || tests=("${all[@]}")
@@ -125,6 +126,7 @@ run_tests() {
             printf 'FAILED  %s (%d s)\n' "$test" $((SECONDS - began))
             tail -n 30 "$work/log" | cut -c 1-400 | sed 's/^/        /'
             kube get nodes,pods -A -o wide 2>&1 | tail -n 20 | sed 's/^/        /' || true
+            if declare -F explain >/dev/null; then explain 2>&1 | cut -c 1-300 | sed 's/^/        /' || true; fi
             if [[ -n ${chained:-} ]]; then break; fi
         fi
     done
