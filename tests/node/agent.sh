@@ -192,7 +192,7 @@ a_new_token_for_the_remote_needs_no_restart() {
 the_same_script_again_upgrades_by_a_push() {
     local before
     before=$(in_mooring get deployment mooring -o 'jsonpath={.metadata.generation}')
-    install_here --local-git --image ghcr.io/mooring-dev/mooring:0.1.0 --timeout 180 && all_run 0.1.0 &&
+    install_here --local-git --image ghcr.io/mooring-dev/mooring:0.1.0 --timeout 180 && eventually 60 all_run 0.1.0 &&
         [[ $(in_mooring get deployment mooring -o 'jsonpath={.metadata.generation}') == $((before + 1)) ]] && greets hej
 }
 
