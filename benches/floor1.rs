@@ -11,7 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::{BatchSize, Criterion, Throughput};
+use criterion::measurement::WallTime;
+use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
 use serde_json::json;
 
 use mooring::environment;
@@ -32,13 +33,18 @@ fn main() {
     yaml(&mut criterion);
     templates(&mut criterion);
     environments(&mut criterion);
+    hundred(&mut criterion);
     plans(&mut criterion);
     criterion.final_summary();
 }
 
 /// This repository's own files.
 fn repository() -> Arc<Snapshot> {
-    let source = Source::folder(Path::new(env!("CARGO_MANIFEST_DIR")), ReadLimits::default());
+    snapshot(Path::new(env!("CARGO_MANIFEST_DIR")))
+}
+
+fn snapshot(folder: &Path) -> Arc<Snapshot> {
+    let source = Source::folder(folder, ReadLimits::default());
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -119,11 +125,54 @@ fn templates(criterion: &mut Criterion) {
 /// The environment of this repository: nothing rendered before, and everything.
 fn environments(criterion: &mut Criterion) {
     let files = repository();
-    let loaded = environment::load(&*files, "local").unwrap();
+    let mut group = criterion.benchmark_group("environment");
+    group.bench_function("load", |bench| bench.iter(|| environment::load(&*files, "local").unwrap()));
+    rendering(&mut group, &files, "local");
+    group.finish();
+}
+
+/// An environment of 100 components, made of this repository's charts in turn.
+fn hundred(criterion: &mut Criterion) {
+    const CHARTS: [&str; 7] = ["minio", "kafka", "iceberg-catalog", "spark", "postgres", "trino", "superset"];
+    let folder = tempfile::tempdir().unwrap();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for chart in CHARTS {
+        copy(&here.join("components").join(chart), &folder.path().join("components").join(chart));
+    }
+    copy(&here.join("environments/local/values"), &folder.path().join("environments/hundred/values"));
+    let mut text = "apiVersion: mooring.dev/v1alpha1\nkind: Environment\nmetadata: {name: hundred}\nspec:\n  namespace: \
+                    hundred\n  components:\n"
+        .to_owned();
+    for (number, chart) in CHARTS.iter().cycle().take(100).enumerate() {
+        text.push_str(&format!(
+            "  - {{name: c{number}, namespace: c{number}, chart: components/{chart}, values: [values/{chart}.yaml]}}\n"
+        ));
+    }
+    std::fs::write(folder.path().join("environments/hundred/environment.yaml"), text).unwrap();
+    let mut group = criterion.benchmark_group("environment of 100 components");
+    rendering(&mut group, &snapshot(folder.path()), "hundred");
+    group.finish();
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(path, target).unwrap();
+        }
+    }
+}
+
+/// Renders an environment with nothing in the cache, and with everything.
+fn rendering(group: &mut BenchmarkGroup<'_, WallTime>, files: &Snapshot, name: &str) {
+    let loaded = environment::load(files, name).unwrap();
     let api_versions: Vec<String> = DEFAULT_API_VERSIONS.iter().map(ToString::to_string).collect();
     let render = |cache: &RenderCache| {
         render_environment(&RenderContext {
-            files: &*files,
+            files,
             environment: &loaded,
             keys: &mooring::sops::Keyring::default(),
             kube_version: DEFAULT_KUBE_VERSION,
@@ -137,14 +186,12 @@ fn environments(criterion: &mut Criterion) {
     };
     let new = || RenderCache::new(64 << 20);
     let warm = new();
-    render(&warm);
-    let mut group = criterion.benchmark_group("environment");
-    group.bench_function("load", |bench| bench.iter(|| environment::load(&*files, "local").unwrap()));
+    let failed = render(&warm).components.into_iter().find_map(|component| component.result.err());
+    assert!(failed.is_none(), "{failed:?}");
     group.bench_function("render, nothing cached", |bench| {
         bench.iter_batched_ref(new, |cache| render(cache), BatchSize::SmallInput);
     });
     group.bench_function("render, all cached", |bench| bench.iter(|| render(&warm)));
-    group.finish();
 }
 
 /// 5,000 objects in 100 components.

@@ -14,14 +14,15 @@ const MAX_DEPTH: usize = 64;
 
 /// The files below a folder.
 #[derive(Debug)]
-pub(super) struct LocalFiles {
+pub struct LocalFiles {
     root: PathBuf,
     /// The symbolic links that were followed, with the files that they lead to.
     links: Mutex<Vec<(String, String)>>,
 }
 
 impl LocalFiles {
-    pub(super) fn new(root: &Path) -> Self {
+    /// The files below this folder.
+    pub fn new(root: &Path) -> Self {
         Self { root: root.to_path_buf(), links: Mutex::default() }
     }
 

@@ -25,7 +25,10 @@ use crate::helm::{
     render_and_warn,
 };
 use flags::{Accepted, without_booleans};
-use local::LocalFiles;
+pub use local::LocalFiles;
+
+/// The bytes that are written to standard output at once.
+const OUTPUT_BUFFER: usize = 64 << 10;
 
 const EXAMPLES: &str = "\
 Examples:
