@@ -8,7 +8,8 @@ pub(super) struct Rules {
 
 #[derive(Debug)]
 struct Pattern {
-    glob: String,
+    /// `None` where nothing fits: what is left of the rule is no pattern.
+    glob: Option<Glob>,
     negated: bool,
     folders_only: bool,
     /// Without a slash inside, only the last part of a path is looked at.
@@ -33,14 +34,14 @@ impl Rules {
         if rule.contains("**") {
             return Err("double-star (**) syntax is not supported".to_owned());
         }
-        if matches(rule, "abc").is_none() {
+        if Glob::parse(rule).is_none() {
             return Err("syntax error in pattern".to_owned());
         }
         let (rule, negated) = rule.strip_prefix('!').map_or((rule, false), |rest| (rest, true));
         let (rule, folders_only) = rule.strip_suffix('/').map_or((rule, false), |rest| (rest, true));
         let (glob, rooted) = rule.strip_prefix('/').map_or((rule, false), |rest| (rest, true));
         self.patterns.push(Pattern {
-            glob: glob.to_owned(),
+            glob: Glob::parse(glob),
             negated,
             folders_only,
             base_only: !rooted && !glob.contains('/'),
@@ -57,7 +58,7 @@ impl Rules {
     fn ignores(&self, path: &str, is_folder: bool) -> bool {
         for pattern in &self.patterns {
             let name = if pattern.base_only { path.rsplit('/').next().unwrap_or(path) } else { path };
-            let fits = matches(&pattern.glob, name).unwrap_or(false);
+            let fits = pattern.glob.as_ref().is_some_and(|glob| glob.fits(name));
             if pattern.negated {
                 // A negative rule leaves out all that it does not name, and goes on otherwise.
                 if (pattern.folders_only && !is_folder) || !fits {
@@ -74,41 +75,50 @@ impl Rules {
 /// Go's `filepath.Match`: `*`, `?`, `[a-z]`, `[^a]`, `\`, none of which but a class matches a slash. `None` for a pattern
 /// that is not one; like Go's, this is only found where the match gets to it.
 pub(in crate::helm) fn matches(pattern: &str, name: &str) -> Option<bool> {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let name: Vec<char> = name.chars().collect();
-    if !well_formed(&pattern) {
-        return None;
-    }
-    Some(fits(&pattern, &name))
+    Glob::parse(pattern).map(|glob| glob.fits(name))
 }
 
-/// Matches with one place to come back to, the last star's: time is bounded by the product of both lengths.
-fn fits(pattern: &[char], name: &[char]) -> bool {
-    let (mut at, mut read) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    loop {
-        if let Some(next) = step(pattern, at, name.get(read).copied()) {
-            match next {
-                Step::Star => {
+/// A pattern that was read once, for many names.
+#[derive(Debug)]
+struct Glob(Vec<char>);
+
+impl Glob {
+    /// `None` for a pattern that is not one.
+    fn parse(pattern: &str) -> Option<Self> {
+        let pattern: Vec<char> = pattern.chars().collect();
+        well_formed(&pattern).then_some(Self(pattern))
+    }
+
+    /// Matches with one place to come back to, the last star's: time is bounded by the product of both lengths.
+    fn fits(&self, name: &str) -> bool {
+        let pattern = self.0.as_slice();
+        let next = |read: usize| name[read..].chars().next();
+        let (mut at, mut read) = (0, 0);
+        let mut star: Option<(usize, usize)> = None;
+        loop {
+            let c = next(read);
+            match step(pattern, at, c) {
+                Some(Step::Star) => {
                     star = Some((at + 1, read));
                     at += 1;
                     continue;
                 }
-                Step::One(after) => {
+                Some(Step::One(after)) => {
                     at = after;
-                    read += 1;
+                    read += c.map_or(0, char::len_utf8);
                     continue;
                 }
-                Step::End => return true,
+                Some(Step::End) => return true,
+                None => {}
             }
-        }
-        match star {
-            Some((after, from)) if from < name.len() && name[from] != '/' => {
-                star = Some((after, from + 1));
-                at = after;
-                read = from + 1;
+            match star.and_then(|(after, from)| Some((after, from, next(from)?))) {
+                Some((after, from, c)) if c != '/' => {
+                    read = from + c.len_utf8();
+                    star = Some((after, read));
+                    at = after;
+                }
+                _ => return false,
             }
-            _ => return false,
         }
     }
 }
