@@ -63,6 +63,11 @@ impl Random {
         Self(ChaCha20Rng::from_seed(seed))
     }
 
+    /// The source itself.
+    pub fn source(&mut self) -> &mut ChaCha20Rng {
+        &mut self.0
+    }
+
     /// Fills a space with random bytes.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         self.0.fill_bytes(bytes);

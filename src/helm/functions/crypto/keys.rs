@@ -13,6 +13,7 @@ use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use super::super::random::Random;
 use super::pem;
+use super::primes::prime;
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
@@ -21,6 +22,9 @@ const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.84
 const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 const ECDSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+
+/// Everybody's public exponent.
+const RSA_EXPONENT: u32 = 65_537;
 
 /// What stands before the 32 bytes of an Ed25519 key in PKCS#8, version 1.
 const ED25519_PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
@@ -62,11 +66,13 @@ impl PrivateKey {
         })
     }
 
-    /// A new RSA key.
-    pub fn new_rsa(bits: usize, random: &mut Random) -> Self {
+    /// A new RSA key of so many bits.
+    pub fn new_rsa(bits: u32, random: &mut Random) -> Self {
         loop {
-            // It fails for lengths that are too small only.
-            if let Ok(key) = RsaPrivateKey::new(random, bits) {
+            // It fails where both are the same, or the exponent does not fit them.
+            if let (Some(p), Some(q)) = (prime(bits / 2, random), prime(bits / 2, random))
+                && let Ok(key) = RsaPrivateKey::from_p_q(p, q, RSA_EXPONENT.into())
+            {
                 return Self::Rsa(Box::new(key));
             }
         }

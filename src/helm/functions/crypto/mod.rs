@@ -8,6 +8,7 @@ mod ciphers;
 mod keys;
 mod passwords;
 mod pem;
+mod primes;
 
 use rsa::rand_core::{CryptoRng, Error, RngCore};
 
