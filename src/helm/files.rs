@@ -27,6 +27,10 @@ impl ChartFiles {
         self.0.get(name).map_or(&[], |data| data)
     }
 
+    fn bytes(&self, name: &str) -> Value {
+        self.0.get(name).map_or_else(|| List::bytes(Arc::default()).into(), bytes)
+    }
+
     fn glob(&self, pattern: &str) -> Self {
         let glob = compile(pattern);
         // A pattern that is none matches everything, in Helm too.
@@ -60,8 +64,8 @@ impl ChartFiles {
     }
 }
 
-fn bytes(data: &[u8]) -> Value {
-    Value::List(List::of(ListType::Byte, data.iter().map(|byte| Value::Byte(*byte).into()).collect()))
+fn bytes(data: &Arc<[u8]>) -> Value {
+    Value::List(List::bytes(Arc::clone(data)))
 }
 
 fn text(data: &[u8]) -> String {
@@ -79,7 +83,7 @@ impl Object for ChartFiles {
 
     fn field(&self, name: &str) -> Option<Value> {
         // What is not there is the nil of a `map[string][]uint8`.
-        Some(self.0.get(name).map_or_else(|| List::nil(ListType::Byte).into(), |data| bytes(data)))
+        Some(self.0.get(name).map_or_else(|| List::nil(ListType::Byte).into(), bytes))
     }
 
     fn method(&self, name: &str) -> Option<Signature> {
@@ -94,7 +98,7 @@ impl Object for ChartFiles {
         let argument = arguments.first().and_then(Value::as_str).unwrap_or_default();
         Ok(match name {
             "Get" => Value::from(text(self.get(argument))),
-            "GetBytes" => bytes(self.get(argument)),
+            "GetBytes" => self.bytes(argument),
             "Glob" => Value::Object(Rc::new(self.glob(argument))),
             "Lines" => self.lines(argument),
             "AsConfig" => Value::from(self.by_base(text)),

@@ -14,6 +14,7 @@ mod dependencies;
 mod files;
 pub mod functions;
 pub mod go;
+pub mod items;
 pub mod limits;
 mod lookup;
 pub mod origin;

@@ -4,12 +4,13 @@
 //! place by any of Helm's functions, so sharing an unchanging vector is the same to a template.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::items::Items;
 use super::signature::Signature;
 use super::template::HelmVersion;
 
@@ -177,6 +178,12 @@ impl Map {
         self.entries.borrow().iter().map(|(key, entry)| (Arc::clone(key), entry.clone())).collect()
     }
 
+    /// A `map[string]interface {}` of its own with the same entries.
+    #[must_use]
+    pub fn shallow_copy(&self) -> Self {
+        Self { map_type: MapType::Any, entries: Rc::new(RefCell::new(self.entries.borrow().clone())) }
+    }
+
     /// Whether both are handles on one map.
     pub fn is(&self, other: &Map) -> bool {
         Rc::ptr_eq(&self.entries, &other.entries)
@@ -198,7 +205,7 @@ impl Drop for Map {
         {
             let inner = std::mem::take(&mut *entries);
             drop(entries);
-            dismantle(inner.into_values().collect());
+            drop_nested(inner, |inner| inner.into_values().collect());
         }
     }
 }
@@ -211,13 +218,18 @@ pub struct List {
     /// Whether it is Go's nil slice, which prints and measures as an empty one but is `null` in JSON.
     pub nil: bool,
     /// The elements, with the lines that set them.
-    pub items: Rc<Vec<Entry>>,
+    pub items: Rc<Items>,
 }
 
 impl List {
     /// A list of a type.
     pub fn of(list_type: ListType, items: Vec<Entry>) -> Self {
-        Self { list_type, nil: false, items: Rc::new(items) }
+        Self { list_type, nil: false, items: Rc::new(items.into()) }
+    }
+
+    /// A `[]uint8`.
+    pub fn bytes(bytes: Arc<[u8]>) -> Self {
+        Self { list_type: ListType::Byte, nil: false, items: Rc::new(Items::bytes(bytes)) }
     }
 
     /// A `[]interface {}`.
@@ -242,7 +254,7 @@ impl List {
 
     /// Whether there is no element.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.len() == 0
     }
 
     /// The elements.
@@ -260,20 +272,39 @@ impl fmt::Debug for List {
 impl Drop for List {
     fn drop(&mut self) {
         if let Some(items) = Rc::get_mut(&mut self.items)
-            && items.iter().any(|entry| entry.value.is_nested())
+            && items.made().iter().any(|entry| entry.value.is_nested())
         {
-            dismantle(std::mem::take(items));
+            drop_nested(std::mem::take(items), Items::into_made);
         }
     }
 }
 
-/// Drops values without recursion: a template can nest lists deeper than any stack is.
+/// How deep values are dropped by recursion.
+const SHALLOW: u32 = 64;
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Drops what holds other values. A template can nest lists deeper than any stack is: what lies too deep is taken apart.
+fn drop_nested<T>(inner: T, entries: impl FnOnce(T) -> Vec<Entry>) {
+    let depth = DEPTH.get();
+    if depth < SHALLOW {
+        DEPTH.set(depth + 1);
+        drop(inner);
+        DEPTH.set(depth);
+    } else {
+        dismantle(entries(inner));
+    }
+}
+
+/// Drops values without recursion.
 fn dismantle(mut pending: Vec<Entry>) {
     while let Some(mut entry) = pending.pop() {
         match &mut entry.value {
             Value::List(list) => {
                 if let Some(items) = Rc::get_mut(&mut list.items) {
-                    pending.append(items);
+                    pending.append(&mut std::mem::take(items).into_made());
                 }
             }
             Value::Map(map) if Rc::strong_count(&map.entries) == 1 => {
@@ -406,7 +437,8 @@ impl Value {
         }
     }
 
-    fn is_nested(&self) -> bool {
+    /// Whether it holds other values.
+    pub fn is_nested(&self) -> bool {
         match self {
             Self::List(list) => !list.is_empty(),
             Self::Map(_) => true,

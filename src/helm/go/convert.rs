@@ -74,6 +74,9 @@ pub fn to_text(value: &Value, limits: &Limits) -> GoResult<Str> {
 /// The text of a `[]byte`.
 pub fn bytes_text(value: &Value) -> String {
     let Value::List(list) = value else { return String::new() };
+    if let Some(bytes) = list.items.as_bytes() {
+        return super::text::from_bytes(bytes.to_vec());
+    }
     let bytes = list.values().map(|value| if let Value::Byte(byte) = value { *byte } else { 0 }).collect();
     super::text::from_bytes(bytes)
 }

@@ -249,8 +249,7 @@ pub fn check_layers(layers: &[ValuesLayer], helm: HelmVersion) -> Result<(), Set
 
 /// `b` over `a`, maps merged, everything else replaced. Neither is changed.
 pub(super) fn merge_maps(a: &Map, b: &Map) -> Map {
-    let out = Map::new();
-    out.entries.borrow_mut().extend(a.snapshot());
+    let out = a.shallow_copy();
     for (key, entry) in b.snapshot() {
         let merged = match (&entry.value, out.get(&key)) {
             (Value::Map(over), Some(Value::Map(under))) => {
@@ -265,23 +264,22 @@ pub(super) fn merge_maps(a: &Map, b: &Map) -> Map {
 
 /// A copy that shares no map with the original.
 pub(super) fn deep_copy(map: &Map) -> Map {
-    let copy = Map::of(map.map_type);
-    copy.entries
-        .borrow_mut()
-        .extend(map.entries.borrow().iter().map(|(key, entry)| (Arc::clone(key), copy_entry(entry))));
+    let copy = map.shallow_copy().as_type(map.map_type);
+    copy.entries.borrow_mut().values_mut().for_each(|entry| unshare(&mut entry.value));
     copy
 }
 
-fn copy_entry(entry: &Entry) -> Entry {
-    let value = match &entry.value {
-        Value::Map(map) => Value::Map(deep_copy(map)),
-        Value::List(list) if list.values().any(|item| matches!(item, Value::Map(_) | Value::List(_))) => {
-            Value::List(List::of(list.list_type, list.items.iter().map(copy_entry).collect()))
+fn unshare(value: &mut Value) {
+    match value {
+        Value::Map(map) => *map = deep_copy(map),
+        Value::List(list) if list.items.made().iter().any(|item| item.value.is_nested()) => {
+            let mut items = list.items.to_vec();
+            items.iter_mut().for_each(|item| unshare(&mut item.value));
+            *list = List::of(list.list_type, items);
         }
         // Lists without maps inside are never changed in place.
-        value => value.clone(),
-    };
-    Entry { value, origin: entry.origin }
+        _ => {}
+    }
 }
 
 #[cfg(test)]
