@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::ast::{Arg, ArgKind, At, Command, Number, Pipe, Symbol};
-use super::error::Result;
+use super::error::{GoError, Result};
 use super::exec::{Exec, Frame, Operand};
 use crate::helm::functions::{Call, Function, Lazy};
 use crate::helm::go::quote;
@@ -396,24 +396,37 @@ fn typed_literal(frame: &Frame<'_>, arg: &Arg, param: Option<Param>) -> Result<O
         (Param::Any | Param::Value, _) => return literal(frame, arg),
         (Param::Bool, ArgKind::Bool(value)) => Value::Bool(*value),
         (Param::Str, ArgKind::Str { text, .. }) => Value::Str(text.clone()),
-        (Param::Int, ArgKind::Number(Number { int: Some(int), .. })) => Value::Int(*int),
-        (Param::Int64, ArgKind::Number(Number { int: Some(int), .. })) => Value::Int64(*int),
-        (Param::Float, ArgKind::Number(Number { float: Some(float), .. })) => Value::Float(*float),
-        (Param::Uint32, ArgKind::Number(Number { uint: Some(uint), .. })) => {
-            Value::Uint(*uint & u64::from(u32::MAX))
+        (Param::Int | Param::Int64 | Param::Float | Param::Uint32, ArgKind::Number(number)) => {
+            match typed_number(number, param) {
+                Some(value) => value,
+                None => return Err(unexpected(frame, param, arg)),
+            }
         }
         (Param::Bool | Param::Str | Param::Int | Param::Int64 | Param::Uint32 | Param::Float, _) => {
-            let word = match param {
-                Param::Int | Param::Int64 => "integer",
-                Param::Uint32 => "unsigned integer",
-                Param::Float => "float",
-                param => param.name(),
-            };
-            return Err(frame.error(&format!("expected {word}; found {arg}")));
+            return Err(unexpected(frame, param, arg));
         }
         _ => return Err(frame.error(&format!("can't handle {arg} for arg of type {}", param.name()))),
     };
     Ok(Operand::of(value))
+}
+
+fn typed_number(number: &Number, param: Param) -> Option<Value> {
+    match param {
+        Param::Int => number.int.map(Value::Int),
+        Param::Int64 => number.int.map(Value::Int64),
+        Param::Float => number.float.map(Value::Float),
+        _ => number.uint.map(|uint| Value::Uint(uint & u64::from(u32::MAX))),
+    }
+}
+
+fn unexpected(frame: &Frame<'_>, param: Param, arg: &Arg) -> Box<GoError> {
+    let word = match param {
+        Param::Int | Param::Int64 => "integer",
+        Param::Uint32 => "unsigned integer",
+        Param::Float => "float",
+        param => param.name(),
+    };
+    frame.error(&format!("expected {word}; found {arg}"))
 }
 
 /// Checks that a value can be given where this type is asked for.

@@ -81,28 +81,28 @@ impl Kind {
 }
 
 /// A piece of a template.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Item<'s> {
     pub kind: Kind,
     /// The byte where it starts.
     pub pos: usize,
-    pub text: Cow<'s, str>,
+    /// Nothing for an error: the lexer has its text.
+    pub text: &'s str,
     /// The line where it starts, from 1.
     pub line: usize,
 }
 
 impl Item<'_> {
-    /// As error texts show it.
+    /// As error texts show it, but for an error.
     pub fn show(&self) -> String {
         match self.kind {
             Kind::Eof => "EOF".to_owned(),
-            Kind::Error => self.text.to_string(),
             kind if kind.is_keyword() => format!("<{}>", self.text),
             _ if self.text.len() > 10 => {
                 let start: String = self.text.chars().take(10).collect();
                 format!("{}...", quote::quote(&start))
             }
-            _ => quote::quote(&self.text),
+            _ => quote::quote(self.text),
         }
     }
 }
@@ -121,7 +121,7 @@ fn is_alphanumeric(c: char) -> bool {
 }
 
 /// The lexer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Lexer<'s> {
     input: &'s str,
     pos: usize,
@@ -130,11 +130,13 @@ pub struct Lexer<'s> {
     start_line: usize,
     paren_depth: i32,
     inside_action: bool,
+    /// What is wrong, if an error was found.
+    pub problem: Cow<'static, str>,
 }
 
 impl<'s> Lexer<'s> {
     pub fn new(input: &'s str) -> Self {
-        Self { input, pos: 0, start: 0, line: 1, start_line: 1, paren_depth: 0, inside_action: false }
+        Self { input, line: 1, start_line: 1, ..Self::default() }
     }
 
     /// The next item; [`Kind::Eof`] again and again at the end.
@@ -181,7 +183,7 @@ impl<'s> Lexer<'s> {
     }
 
     fn emit(&mut self, kind: Kind) -> Item<'s> {
-        let text = Cow::Borrowed(&self.input[self.start..self.pos]);
+        let text = &self.input[self.start..self.pos];
         let item = Item { kind, pos: self.start, text, line: self.start_line };
         self.start = self.pos;
         self.start_line = self.line;
@@ -189,8 +191,9 @@ impl<'s> Lexer<'s> {
     }
 
     /// An error item; nothing follows it but the end.
-    fn error(&mut self, text: impl Into<Cow<'s, str>>) -> Item<'s> {
-        let item = Item { kind: Kind::Error, pos: self.start, text: text.into(), line: self.start_line };
+    fn error(&mut self, text: impl Into<Cow<'static, str>>) -> Item<'s> {
+        let item = Item { kind: Kind::Error, pos: self.start, text: "", line: self.start_line };
+        self.problem = text.into();
         self.start = 0;
         self.pos = 0;
         self.input = "";
@@ -200,7 +203,7 @@ impl<'s> Lexer<'s> {
 
     fn text(&mut self) -> Item<'s> {
         loop {
-            let Some(offset) = self.rest().find(LEFT) else {
+            let Some(offset) = find_left(self.rest()) else {
                 self.pos = self.input.len();
                 if self.pos > self.start {
                     self.count_lines();
@@ -369,10 +372,16 @@ impl<'s> Lexer<'s> {
         self.emit(Kind::Space)
     }
 
-    fn identifier(&mut self) -> Item<'s> {
+    fn skip_word(&mut self) {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        self.pos += self.rest().bytes().take_while(plain).count();
         while self.peek().is_some_and(is_alphanumeric) {
             self.next();
         }
+    }
+
+    fn identifier(&mut self) -> Item<'s> {
+        self.skip_word();
         if !self.at_terminator() {
             return self.bad_character();
         }
@@ -385,9 +394,7 @@ impl<'s> Lexer<'s> {
         if self.at_terminator() {
             return self.emit(alone);
         }
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.next();
-        }
+        self.skip_word();
         if self.at_terminator() { self.emit(kind) } else { self.bad_character() }
     }
 
@@ -476,6 +483,18 @@ impl<'s> Lexer<'s> {
     }
 }
 
+/// Where the next action begins.
+fn find_left(text: &str) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + text[from..].find('{')?;
+        if text[at..].starts_with(LEFT) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+}
+
 fn has_left_trim(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next() == Some('-') && chars.next().is_some_and(is_space)
@@ -505,7 +524,8 @@ mod tests {
         loop {
             let item = lexer.next_item();
             let end = matches!(item.kind, Kind::Eof | Kind::Error);
-            items.push((item.kind, item.text.into_owned()));
+            let text = if item.kind == Kind::Error { &lexer.problem } else { item.text };
+            items.push((item.kind, text.to_owned()));
             if end {
                 return items;
             }

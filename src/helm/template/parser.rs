@@ -49,9 +49,9 @@ struct State<'s> {
 
 impl Default for State<'_> {
     fn default() -> Self {
-        let blank = || Item { kind: Kind::Eof, pos: 0, text: "".into(), line: 0 };
+        let blank = Item { kind: Kind::Eof, pos: 0, text: "", line: 0 };
         Self {
-            token: [blank(), blank(), blank()],
+            token: [blank; 3],
             peek_count: 0,
             vars: vec![ROOT],
             names: vec!["$".into()],
@@ -101,7 +101,7 @@ impl<'s> Parser<'s> {
         } else {
             self.state.token[0] = self.lexer.next_item();
         }
-        self.state.token[self.state.peek_count].clone()
+        self.state.token[self.state.peek_count]
     }
 
     fn backup(&mut self) {
@@ -146,10 +146,10 @@ impl<'s> Parser<'s> {
             let mut extra = String::new();
             if self.state.action_line != 0 && self.state.action_line != item.line {
                 let place = format!("{}:{}", self.source.name, self.state.action_line);
-                let word = if item.text.ends_with(" action") { "" } else { " in action" };
+                let word = if self.lexer.problem.ends_with(" action") { "" } else { " in action" };
                 extra = format!("{word} started at {place}");
             }
-            return self.error(format_args!("{}{extra}", item.show()));
+            return self.error(format_args!("{}{extra}", self.lexer.problem));
         }
         self.error(format_args!("unexpected {} in {context}", item.show()))
     }
@@ -221,7 +221,7 @@ impl<'s> Parser<'s> {
 
     fn template_name(&mut self, item: &Item<'_>, context: &str) -> Result<String> {
         match item.kind {
-            Kind::String | Kind::RawString => quote::unquote(&item.text).or_else(|error| self.error(error)),
+            Kind::String | Kind::RawString => quote::unquote(item.text).or_else(|error| self.error(error)),
             _ => self.unexpected(item, context),
         }
     }
@@ -274,9 +274,9 @@ impl<'s> Parser<'s> {
                 self.expect(Kind::RightDelim, "end")?;
                 return Ok(Step::Ending(Ending::End));
             }
-            Kind::If => Node::If(self.control("if")?),
-            Kind::Range => Node::Range(self.control("range")?),
-            Kind::With => Node::With(self.control("with")?),
+            Kind::If => Node::If(Box::new(self.control("if")?)),
+            Kind::Range => Node::Range(Box::new(self.control("range")?)),
+            Kind::With => Node::With(Box::new(self.control("with")?)),
             Kind::Template => self.template()?,
             _ => {
                 self.backup();
@@ -334,7 +334,7 @@ impl<'s> Parser<'s> {
             if self.nesting > MAX_TEMPLATE_NESTING {
                 return self.error(format_args!("actions are nested more than {MAX_TEMPLATE_NESTING} deep"));
             }
-            let branch = with_stack(|| self.control(context))?;
+            let branch = Box::new(with_stack(|| self.control(context))?);
             self.nesting -= 1;
             let node = if context == "if" { Node::If(branch) } else { Node::With(branch) };
             return Ok(List { at, nodes: vec![node] });
@@ -370,7 +370,9 @@ impl<'s> Parser<'s> {
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe> {
         let pos = self.peek_non_space().pos;
-        let mut pipe = Pipe { at: self.at(pos), assign: false, declared: Vec::new(), commands: Vec::new() };
+        // Most have one command of one or two words.
+        let commands = Vec::with_capacity(1);
+        let mut pipe = Pipe { at: self.at(pos), assign: false, declared: Vec::new(), commands };
         self.declarations(&mut pipe, context)?;
         loop {
             let item = self.next_non_space();
@@ -406,17 +408,17 @@ impl<'s> Parser<'s> {
             }
             self.next();
             // A space before what follows tells an argument `$x` from a declaration.
-            let after = self.peek().clone();
+            let after = *self.peek();
             let next = self.peek_non_space();
             if matches!(next.kind, Kind::Assign | Kind::Declare) {
                 pipe.assign = next.kind == Kind::Assign;
                 self.next_non_space();
-                self.declare(pipe, &variable.text);
+                self.declare(pipe, variable.text);
                 return Ok(());
             }
             if next.kind == Kind::Char && next.text == "," {
                 self.next_non_space();
-                self.declare(pipe, &variable.text);
+                self.declare(pipe, variable.text);
                 if context == "range" && pipe.declared.len() < 2 {
                     match self.peek_non_space().kind {
                         Kind::Variable | Kind::RightDelim | Kind::RightParen => continue,
@@ -469,7 +471,7 @@ impl<'s> Parser<'s> {
 
     fn command(&mut self) -> Result<Command> {
         let pos = self.peek_non_space().pos;
-        let mut command = Command { at: self.at(pos), args: Vec::new() };
+        let mut command = Command { at: self.at(pos), args: Vec::with_capacity(2) };
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
@@ -518,16 +520,16 @@ impl<'s> Parser<'s> {
     fn term(&mut self) -> Result<Option<Arg>> {
         let item = self.next_non_space();
         let kind = match item.kind {
-            Kind::Identifier => match functions::find(&item.text, self.helm) {
+            Kind::Identifier => match functions::find(item.text, self.helm) {
                 Some(function) => ArgKind::Function(function),
-                None => return self.error(format_args!("function {} not defined", quote::quote(&item.text))),
+                None => return self.error(format_args!("function {} not defined", quote::quote(item.text))),
             },
             Kind::Dot => ArgKind::Dot,
             Kind::Nil => ArgKind::Nil,
             Kind::Variable => {
-                let symbol = self.symbol(&item.text);
+                let symbol = self.symbol(item.text);
                 if !self.state.vars.contains(&symbol) {
-                    return self.error(format_args!("undefined variable {}", quote::quote(&item.text)));
+                    return self.error(format_args!("undefined variable {}", quote::quote(item.text)));
                 }
                 let name = Arc::clone(&self.state.names[usize::from(symbol)]);
                 ArgKind::Variable { symbol, name, fields: Box::default() }
@@ -535,7 +537,7 @@ impl<'s> Parser<'s> {
             Kind::Field => ArgKind::Field(Box::new([item.text[1..].into()])),
             Kind::Bool => ArgKind::Bool(item.text == "true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
-                ArgKind::Number(literal::number(&item).or_else(|error| self.error(error))?)
+                ArgKind::Number(Box::new(literal::number(&item).or_else(|error| self.error(error))?))
             }
             Kind::LeftParen => {
                 if self.state.stack_depth >= MAX_EXPRESSION_DEPTH {
@@ -549,8 +551,8 @@ impl<'s> Parser<'s> {
                 return Ok(Some(Arg { at, kind: ArgKind::Pipe(Box::new(pipe)) }));
             }
             Kind::String | Kind::RawString => {
-                let text = quote::unquote(&item.text).or_else(|error| self.error(error))?;
-                ArgKind::Str { quoted: item.text.as_ref().into(), text: text.into() }
+                let text = quote::unquote(item.text).or_else(|error| self.error(error))?;
+                ArgKind::Str { quoted: item.text.into(), text: text.into() }
             }
             _ => {
                 self.backup();
