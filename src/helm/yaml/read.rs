@@ -192,7 +192,7 @@ impl<'a> Reader<'a> {
                 }
                 event => {
                     let key = self.node(event, mark, depth + 1)?;
-                    let text = self.key_text(&key);
+                    let text = self.key_text(key);
                     let (event, at) = self.events.next()?;
                     let value = self.node(event, at, depth + 1)?;
                     if let Some(text) = text {
@@ -305,11 +305,11 @@ impl<'a> Reader<'a> {
     }
 
     /// The key as JSON has it; `None` if go-yaml refuses it.
-    fn key_text(&mut self, key: &Node) -> Option<String> {
-        Some(match &key.content {
-            Content::Str(text) => text.clone(),
+    fn key_text(&mut self, key: Node) -> Option<String> {
+        Some(match key.content {
+            Content::Str(text) => text,
             Content::Int(value) => value.to_string(),
-            Content::Float(value) => format_float_key(*value),
+            Content::Float(value) => format_float_key(value),
             Content::Bool(value) => value.to_string(),
             Content::Null => self.unsupported_key("%!s(<nil>), key: <nil>"),
             Content::Uint(value) => self.unsupported_key(&format!("uint64, key: {value:#x}")),
