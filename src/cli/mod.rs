@@ -19,10 +19,11 @@ mod source;
 mod status;
 pub mod template;
 
+use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,14 +43,45 @@ Exit codes: 0 done, 1 failed; `plan` exits with 2 where something would change."
 #[derive(Debug, Parser)]
 #[command(name = "mooring", version, after_help = EXAMPLES, max_term_width = 110, propagate_version = true)]
 struct Cli {
+    #[command(flatten)]
+    logs: LogArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The same as far as `mooring template` is concerned: to make up the arguments of all other commands takes as long as to
+/// render a small chart.
+#[derive(Debug, Parser)]
+#[command(name = "mooring", version, max_term_width = 110, propagate_version = true)]
+struct TemplateCli {
+    #[command(flatten)]
+    logs: LogArgs,
+    #[command(subcommand)]
+    command: TemplateCommand,
+}
+
+#[derive(Debug, Args)]
+struct LogArgs {
     /// How logs are written: `text` for people, `json` for machines, one object a line.
     #[arg(long, global = true, value_enum, default_value = "text", env = "MOORING_LOG_FORMAT")]
     log_format: crate::telemetry::LogFormat,
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,mooring::source=debug`.
     #[arg(long, global = true, default_value = "info", env = "MOORING_LOG")]
     log_level: String,
-    #[command(subcommand)]
-    command: Command,
+}
+
+impl LogArgs {
+    /// Begins to log; `false` where that fails, which is said.
+    fn start(&self) -> bool {
+        let started = crate::telemetry::start(&self.log_level, self.log_format);
+        started.inspect_err(|error| eprintln!("mooring: {error}")).is_ok()
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum TemplateCommand {
+    /// Render a Helm chart as `helm template` does, byte for byte, without the helm binary.
+    Template(Box<template::TemplateArgs>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -60,8 +92,8 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Apply an environment once, as the agent would, and wait until it is ready.
     Apply(apply::ApplyArgs),
-    /// Render a Helm chart as `helm template` does, byte for byte, without the helm binary.
-    Template(Box<template::TemplateArgs>),
+    #[command(flatten)]
+    Template(TemplateCommand),
     /// Print the manifests of an environment, as the agent would send them.
     Render(render::RenderArgs),
     /// Show how the environments in a cluster are: revision, health, drift, next runs.
@@ -93,30 +125,19 @@ fn write(mut out: impl Write, text: &str) -> std::io::Result<()> {
 
 /// Parses the arguments, sets telemetry up, runs the command; returns its exit code.
 pub fn main() -> ExitCode {
-    let mut words: Vec<_> = std::env::args_os().collect();
+    let words: Vec<_> = std::env::args_os().collect();
     if words.get(1).is_some_and(|word| word == "template") {
-        words = template::arguments(words);
+        return template_main(words);
     }
-    let cli = match Cli::try_parse_from(words) {
-        Ok(cli) => cli,
-        // Whoever has a script around `helm template` finds helm's words and exit code.
-        Err(error)
-            if error.use_stderr() && std::env::args_os().nth(1).is_some_and(|word| word == "template") =>
-        {
-            eprintln!("Error: {}", template::flag_error(&error));
-            return ExitCode::FAILURE;
-        }
-        Err(error) => error.exit(),
-    };
-    if let Err(error) = crate::telemetry::start(&cli.log_level, cli.log_format) {
-        eprintln!("mooring: {error}");
+    let cli = Cli::try_parse_from(words).unwrap_or_else(|error| error.exit());
+    if !cli.logs.start() {
         return ExitCode::FAILURE;
     }
     let done = match cli.command {
         Command::Agent(args) => agent::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Apply(args) => apply::run(&args),
-        Command::Template(args) => return template::run(&args),
+        Command::Template(TemplateCommand::Template(args)) => return template::run(&args),
         Command::Render(args) => render::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Chart(args) => chart::run(&args),
@@ -129,4 +150,22 @@ pub fn main() -> ExitCode {
         anstream::eprintln!("{}: {error:#}", paint::wrong("error"));
         ExitCode::FAILURE
     })
+}
+
+/// [`main`] of `mooring template`.
+fn template_main(words: Vec<OsString>) -> ExitCode {
+    let cli = match TemplateCli::try_parse_from(template::arguments(words)) {
+        Ok(cli) => cli,
+        // Whoever has a script around `helm template` finds helm's words and exit code.
+        Err(error) if error.use_stderr() => {
+            eprintln!("Error: {}", template::flag_error(&error));
+            return ExitCode::FAILURE;
+        }
+        Err(error) => error.exit(),
+    };
+    if !cli.logs.start() {
+        return ExitCode::FAILURE;
+    }
+    let TemplateCommand::Template(args) = cli.command;
+    template::run(&args)
 }

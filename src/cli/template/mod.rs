@@ -4,6 +4,7 @@ mod flags;
 mod local;
 mod remote;
 
+use std::cell::LazyCell;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
@@ -124,13 +125,13 @@ pub struct TemplateArgs {
 
 /// The process's arguments as clap takes them: switches with Go's `=true` and `=false` put plainly.
 pub fn arguments(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let command = TemplateArgs::augment_args(clap::Command::new("template"));
-    let switches: Vec<&str> = command
-        .get_arguments()
-        .filter(|flag| !flag.get_action().takes_values())
-        .filter_map(clap::Arg::get_long)
-        .collect();
-    without_booleans(words, |name| switches.contains(&name))
+    // Hardly anybody writes them so: the list of all flags is made only where somebody does.
+    let switches = LazyCell::new(|| {
+        let command = TemplateArgs::augment_args(clap::Command::new("template"));
+        let switches = command.get_arguments().filter(|flag| !flag.get_action().takes_values());
+        switches.filter_map(clap::Arg::get_long).map(str::to_owned).collect::<Vec<_>>()
+    });
+    without_booleans(words, |name| switches.iter().any(|switch| switch == name))
 }
 
 /// What helm says of arguments that cannot be understood.
