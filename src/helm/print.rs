@@ -23,16 +23,41 @@ pub struct Shown<'a> {
 impl ReleaseOutput {
     /// What `helm template` prints to standard output.
     pub fn to_text(&self, shown: &Shown<'_>) -> Result<String, HelmError> {
-        let mut manifests = String::new();
+        let mut text = String::new();
+        self.print(shown, &mut |piece| text.push_str(piece))?;
+        Ok(text)
+    }
+
+    /// The same piece by piece: the whole of it is nowhere in memory, unless only a part is shown.
+    pub fn print(&self, shown: &Shown<'_>, out: &mut dyn FnMut(&str)) -> Result<(), HelmError> {
+        if shown.only.is_empty() {
+            self.print_all(shown, out);
+            return Ok(());
+        }
+        let mut text = String::new();
+        self.print_all(shown, &mut |piece| text.push_str(piece));
+        only(&text, shown.only, self.helm).map(|text| out(&text))
+    }
+
+    fn print_all(&self, shown: &Shown<'_>, out: &mut dyn FnMut(&str)) {
         let crds = if shown.crds { self.crds.as_slice() } else { &[] };
-        for file in crds.iter().chain(&self.manifests) {
-            push(&mut manifests, file);
+        let mut manifests = crds.iter().chain(&self.manifests).peekable();
+        while let Some(file) = manifests.next() {
+            let text = file.text();
+            head(file, out);
+            if manifests.peek().is_some() {
+                ["\n", &*text, "\n"].into_iter().for_each(&mut *out);
+            } else {
+                // The blanks behind the last one go.
+                let text = text.trim_end();
+                [if text.is_empty() { "" } else { "\n" }, text].into_iter().for_each(&mut *out);
+            }
         }
-        let mut text = format!("{}\n", manifests.trim());
+        out("\n");
         for hook in self.shown_hooks(shown) {
-            push(&mut text, hook);
+            head(hook, out);
+            ["\n", &*hook.text(), "\n"].into_iter().for_each(&mut *out);
         }
-        if shown.only.is_empty() { Ok(text) } else { only(&text, shown.only, self.helm) }
     }
 
     /// The hooks that are printed.
@@ -45,9 +70,8 @@ impl ReleaseOutput {
     }
 }
 
-fn push(text: &mut String, file: &RenderedFile) {
-    // Writing to a string cannot fail.
-    let _ = write!(text, "---\n# Source: {}\n{}\n", file.source, file.text);
+fn head(file: &RenderedFile, out: &mut dyn FnMut(&str)) {
+    ["---\n# Source: ", &*file.source].into_iter().for_each(out);
 }
 
 /// The documents whose `# Source:` line matches one of the patterns, in the patterns' order.

@@ -1,7 +1,9 @@
 //! A chart and values into manifests: what `helm template` does (Helm's pkg/action and pkg/cmd).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::capabilities::Capabilities;
@@ -92,8 +94,6 @@ pub struct RenderedFile {
     pub path: Arc<str>,
     /// The number of the document in what the template wrote, from 0.
     pub document: u32,
-    /// The text, from the document's first character that is not blank on.
-    pub text: String,
     /// The kind that it says; empty if it does not.
     pub kind: String,
     /// The name that it says; empty if it does not.
@@ -102,15 +102,35 @@ pub struct RenderedFile {
     pub node: Option<Node>,
     /// What it is as a hook.
     pub hook: Option<Hook>,
-    /// Where the text begins in what the template wrote, and who wrote which part of that.
-    start: usize,
-    written: Arc<Written>,
+    text: Text,
+}
+
+/// Where a document's text is.
+#[derive(Clone, Debug)]
+enum Text {
+    /// A file of the chart as it is.
+    File(Arc<[u8]>),
+    /// A part of what a template wrote, and who wrote which part of that.
+    Part { whole: Str, part: Range<usize>, written: Arc<Written> },
 }
 
 impl RenderedFile {
+    /// The text, from the document's first character that is not blank on.
+    pub fn text(&self) -> Cow<'_, str> {
+        match &self.text {
+            Text::File(data) => String::from_utf8_lossy(data),
+            Text::Part { whole, part, .. } => Cow::Borrowed(&whole[part.clone()]),
+        }
+    }
+
     /// Who wrote the text between two offsets, counted from the first; nothing unless origins were asked for.
     pub fn spans(&self, start: usize, end: usize) -> Vec<Span> {
-        self.written.spans(self.start + start, self.start + end.min(self.text.len()))
+        match &self.text {
+            Text::File(_) => Vec::new(),
+            Text::Part { part, written, .. } => {
+                written.spans(part.start + start, part.end.min(part.start + end))
+            }
+        }
     }
 }
 
@@ -363,7 +383,7 @@ fn execute(
         written.insert(Str::clone(name), (result, Arc::clone(&template.file.path)));
     }
     let notes: Str = format!("{}/templates/NOTES.txt", tree.name).into();
-    output.notes = written.remove(&notes).map(|(notes, _)| notes.text);
+    output.notes = written.remove(&notes).map(|(notes, _)| notes.text.to_string());
     written.retain(|name, _| !name.ends_with("NOTES.txt"));
     for (name, (result, path)) in &written {
         let documents = sort::documents(&result.text, warnings).map_err(|reason| HelmError::Manifest {
@@ -376,13 +396,15 @@ fn execute(
                 source: Str::clone(name),
                 path: Arc::clone(path),
                 document: number,
-                text: document.text.to_owned(),
                 kind: document.kind,
                 name: document.name,
                 node: Some(document.node),
                 hook: document.hook,
-                start: document.start,
-                written: Arc::clone(&result.written),
+                text: Text::Part {
+                    whole: Str::clone(&result.text),
+                    part: document.start..document.start + document.text.len(),
+                    written: Arc::clone(&result.written),
+                },
             };
             if file.hook.is_some() { &mut output.hooks } else { &mut output.manifests }.push(file);
         }
@@ -415,13 +437,11 @@ fn crds(tree: &Tree<'_>) -> Vec<RenderedFile> {
                     source: format!("{path}/{}", file.name).into(),
                     path: Arc::clone(&file.path),
                     document: 0,
-                    text: String::from_utf8_lossy(&file.data).into_owned(),
                     kind: String::new(),
                     name: String::new(),
                     node: None,
                     hook: None,
-                    start: 0,
-                    written: Arc::default(),
+                    text: Text::File(Arc::clone(&file.data)),
                 });
             }
         }

@@ -189,7 +189,7 @@ fn subcharts_see_their_values_and_parents_what_they_import() {
 fn conditions_and_aliases_switch_charts() {
     let chart = load(&umbrella());
     let output = run(&chart, &[set("db.enabled=false,spare.enabled=true,spare.gone=null")], false).unwrap();
-    let texts: Vec<&str> = output.manifests.iter().map(|file| file.text.as_str()).collect();
+    let texts: Vec<_> = output.manifests.iter().map(RenderedFile::text).collect();
     assert_eq!(texts, ["spare: 9 a top/charts/spare/templates ", "top: is   spare"]);
 }
 
@@ -208,7 +208,7 @@ fn a_packed_chart_is_a_chart() {
     let output = run(&chart, &[], false).unwrap();
     assert_eq!(&*output.manifests[0].source, "top/charts/db/templates/x.yaml");
     assert_eq!(&*output.manifests[0].path, "c/charts/db-1.0.0.tgz/templates/x.yaml");
-    assert_eq!(output.manifests[0].text, "x: z");
+    assert_eq!(output.manifests[0].text(), "x: z");
 }
 
 #[test]
@@ -298,8 +298,8 @@ fn a_span_names_the_line_that_wrote_it_and_the_values_it_read() {
     let layers = [ValuesLayer::from_yaml("env/values.yaml", "# comment\nb: 5\n").unwrap()];
     let output = run(&chart, &layers, true).unwrap();
     let file = &output.manifests[1];
-    assert_eq!(file.text, "first: 1\nsecond: 5\n");
-    let at = file.text.find('5').unwrap();
+    assert_eq!(file.text(), "first: 1\nsecond: 5\n");
+    let at = file.text().find('5').unwrap();
     let span = file.spans(at, at + 1).pop().unwrap();
     assert_eq!(span.line, 4);
     assert_eq!(output.templates.get(&span.template).map(|path| &**path), Some("c/templates/x.yaml"));

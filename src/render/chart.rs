@@ -57,8 +57,12 @@ pub(super) fn render(
     let mut documents = Vec::new();
     for file in &output.crds {
         // A CRD is an object like any other, applied in its component's first stage.
-        let nodes = crate::helm::yaml::parse_documents(&file.text, &crate::helm::yaml::YamlLimits::default())
-            .map_err(|error| RenderError::Yaml { file: file.path.to_string(), reason: error.to_string() })?;
+        let nodes =
+            crate::helm::yaml::parse_documents(&file.text(), &crate::helm::yaml::YamlLimits::default())
+                .map_err(|error| RenderError::Yaml {
+                    file: file.path.to_string(),
+                    reason: error.to_string(),
+                })?;
         for (number, node) in (0..).zip(nodes) {
             let value = node.to_json();
             if !value.is_null() {
@@ -206,7 +210,8 @@ pub(super) fn origins(
 /// The span that wrote a field: of those on its line the one that read values, since that is what a person would change;
 /// else the one at the field itself.
 fn span_at(file: &RenderedFile, offset: usize) -> Option<Span> {
-    let end = file.text.get(offset..)?.find('\n').map_or(file.text.len(), |length| offset + length);
+    let text = file.text();
+    let end = text.get(offset..)?.find('\n').map_or(text.len(), |length| offset + length);
     let mut on_line = file.spans(offset, end);
     let reading = on_line.iter().position(|span| !span.values.is_empty()).unwrap_or(0);
     (reading < on_line.len()).then(|| on_line.swap_remove(reading))

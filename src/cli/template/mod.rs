@@ -6,9 +6,8 @@ mod remote;
 
 use std::cell::LazyCell;
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -123,6 +122,12 @@ pub struct TemplateArgs {
     accepted: Accepted,
 }
 
+impl TemplateArgs {
+    fn helm_version(&self) -> HelmVersion {
+        if self.helm == "3" { HelmVersion::Helm3 } else { HelmVersion::Helm4 }
+    }
+}
+
 /// The process's arguments as clap takes them: switches with Go's `=true` and `=false` put plainly.
 pub fn arguments(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     // Hardly anybody writes them so: the list of all flags is made only where somebody does.
@@ -166,16 +171,19 @@ pub struct Printed {
     pub error: Option<String>,
 }
 
-/// Prints the manifests; returns exit code 1, and the reason on standard error, where that fails.
+/// Prints the manifests; ends the process with exit code 1, and the reason on standard error, where that fails.
 pub fn run(args: &TemplateArgs) -> ExitCode {
-    let printed = print(args, Path::new(""));
-    let mut out = std::io::stdout().lock();
+    let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, std::io::stdout().lock());
+    let mut warnings = Warnings::new(args.helm_version());
     // A reader that has seen enough is no failure.
-    let _ = out.write_all(printed.stdout.as_bytes()).and_then(|()| out.flush());
-    printed.warnings.iter().for_each(|line| eprintln!("{line}"));
-    match printed.error {
-        None => ExitCode::SUCCESS,
-        Some(error) => {
+    let mut print = |text: &str| drop(out.write_all(text.as_bytes()));
+    let release = template(args, Path::new(""), &mut print, &mut warnings);
+    let _ = out.flush();
+    warnings.lines().iter().for_each(|line| eprintln!("{line}"));
+    match &release {
+        // To take a large chart apart again takes longer than to leave that to the end of the process.
+        Ok(_) => std::process::exit(0),
+        Err(error) => {
             eprintln!("Error: {error}");
             ExitCode::FAILURE
         }
@@ -184,18 +192,18 @@ pub fn run(args: &TemplateArgs) -> ExitCode {
 
 /// Does what `helm template` does, with paths counted from `folder`.
 pub fn print(args: &TemplateArgs, folder: &Path) -> Printed {
-    let helm = if args.helm == "3" { HelmVersion::Helm3 } else { HelmVersion::Helm4 };
-    let (mut stdout, mut warnings) = (String::new(), Warnings::new(helm));
-    let error = template(args, folder, &mut stdout, &mut warnings).err();
+    let (mut stdout, mut warnings) = (String::new(), Warnings::new(args.helm_version()));
+    let error = template(args, folder, &mut |text| stdout.push_str(text), &mut warnings).err();
     Printed { stdout, warnings: warnings.lines().to_vec(), error }
 }
 
+/// Prints a release, and gives it with its chart.
 fn template(
     args: &TemplateArgs,
     folder: &Path,
-    stdout: &mut String,
+    stdout: &mut dyn FnMut(&str),
     warnings: &mut Warnings,
-) -> Result<(), String> {
+) -> Result<(Chart, ReleaseOutput), String> {
     let helm = warnings.helm();
     args.accepted.check()?;
     let mut capabilities = Capabilities::default().with_api_versions(&args.api_versions);
@@ -236,18 +244,18 @@ fn template(
         only: &args.show_only,
     };
     match &args.output_dir {
-        None => stdout.push_str(&output.to_text(&shown).map_err(|error| error.to_string())?),
+        None => output.print(&shown, stdout).map_err(|error| error.to_string())?,
         Some(target) => {
             write_files(&output, &shown, target, folder, args.release_name.then_some(&release.name), stdout)?;
             let nothing = ReleaseOutput { helm, ..ReleaseOutput::default() };
-            stdout.push_str(&nothing.to_text(&shown).map_err(|error| error.to_string())?);
+            nothing.print(&shown, stdout).map_err(|error| error.to_string())?;
         }
     }
-    Ok(())
+    Ok((chart, output))
 }
 
 /// The text of an error; with `--debug`, what templates wrote that is no YAML goes to standard output.
-fn failed(error: &HelmError, accepted: &Accepted, stdout: &mut String) -> String {
+fn failed(error: &HelmError, accepted: &Accepted, stdout: &mut dyn FnMut(&str)) -> String {
     if accepted.dependency_update && matches!(error, HelmError::MissingDependencies { .. }) {
         return format!("--dependency-update is not done: run `helm dependency build` first: {error}");
     }
@@ -258,9 +266,9 @@ fn failed(error: &HelmError, accepted: &Accepted, stdout: &mut String) -> String
         return format!("{error}\n\nUse --debug flag to render out invalid YAML");
     }
     if let HelmError::Manifest { written, .. } = error {
-        stdout.push_str(written.trim());
+        stdout(written.trim());
     }
-    stdout.push('\n');
+    stdout("\n");
     error.to_string()
 }
 
@@ -293,6 +301,7 @@ fn name_and_chart(
                     set.execute("name-template", Value::Nil, &env)
                         .map_err(|error| error.raw().to_owned())?
                         .text
+                        .to_string()
                 }
             };
             Ok((name, chart.clone()))
@@ -438,7 +447,7 @@ fn write_files(
     target: &Path,
     folder: &Path,
     release: Option<&String>,
-    stdout: &mut String,
+    stdout: &mut dyn FnMut(&str),
 ) -> Result<(), String> {
     let below = release.map_or_else(|| target.to_path_buf(), |name| target.join(name));
     let mut written = std::collections::BTreeSet::new();
@@ -450,7 +459,7 @@ fn write_files(
         let again = !written.insert(path.clone());
         write_file(&folder.join(&path), file, again)
             .map_err(|error| format!("failed to write {}: {error}", path.display()))?;
-        let _ = writeln!(stdout, "wrote {}", path.display());
+        stdout(&format!("wrote {}\n", path.display()));
     }
     Ok(())
 }
@@ -461,5 +470,5 @@ fn write_file(path: &Path, file: &RenderedFile, append: bool) -> std::io::Result
     }
     let mut target =
         fs::OpenOptions::new().create(true).write(true).append(append).truncate(!append).open(path)?;
-    write!(target, "---\n# Source: {}\n{}\n", file.source, file.text)
+    write!(target, "---\n# Source: {}\n{}\n", file.source, file.text())
 }

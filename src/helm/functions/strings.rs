@@ -129,8 +129,7 @@ fn shorten(call: &mut Call<'_, '_>, index: usize, cut: impl FnOnce(&str) -> &str
     let start = part.as_ptr().addr() - text.as_ptr().addr();
     let shared: Shared = part.into();
     if let Some(trace) = &mut call.exec.trace {
-        let end = start + shared.len();
-        trace.carry(&text, &shared, |at| (start < end).then(|| at.clamp(start, end - 1) - start));
+        trace.cut(&text, &shared, start);
     }
     Ok(shared.into())
 }
@@ -166,24 +165,16 @@ fn indent(call: &mut Call<'_, '_>, before: &str) -> GoResult<Value> {
     let pad = " ".repeat(width);
     let mut out = String::with_capacity(before.len() + text.len() + lines * width);
     out.push_str(before);
-    let mut moves = Vec::new();
     for (index, line) in text.split('\n').enumerate() {
         if index > 0 {
             out.push('\n');
         }
         out.push_str(&pad);
-        if call.exec.trace.is_some() {
-            moves.push((line.as_ptr().addr() - text.as_ptr().addr(), out.len()));
-        }
         out.push_str(line);
     }
     let out: Shared = out.into();
     if let Some(trace) = &mut call.exec.trace {
-        trace.carry(&text, &out, |at| {
-            let line = moves.partition_point(|(from, _)| *from <= at).checked_sub(1)?;
-            let (from, to) = moves[line];
-            Some(to + (at - from))
-        });
+        trace.indented(&text, &out, width, before.len());
     }
     Ok(out.into())
 }

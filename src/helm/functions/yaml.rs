@@ -77,14 +77,19 @@ fn read(call: &mut Call<'_, '_>) -> Result<Value, String> {
     let limits = YamlLimits::default();
     let node = yaml::parse(call.text(0), &limits)
         .map_err(|error| format!("error converting YAML to JSON: {error}"))?;
-    let Value::Str(text) = call.value(0) else { return Ok(node.to_value(&mut |_| OriginId::default())) };
-    let trace = call.exec.trace.as_deref().filter(|trace| trace.knows(text));
+    let known = match (&call.exec.trace, call.value(0)) {
+        (Some(trace), Value::Str(text)) => trace.origins_of(text),
+        _ => None,
+    };
+    let Some(known) = known else { return Ok(node.to_value(&mut |_| OriginId::default())) };
+    let text = call.text(0);
     Ok(node.to_value(&mut |mark| {
-        let Some(trace) = trace else { return OriginId::default() };
         let at = (mark.offset as usize).min(text.len());
         let line_end = text[at..].find('\n').map_or(text.len(), |offset| at + offset);
         // The value stands behind its key: the last part of the line that read something knows it.
-        trace.origin_in(text, at, line_end)
+        let before = known.partition_point(|(start, _, _)| *start < line_end);
+        let last = known[..before].last().filter(|(_, end, _)| *end > at);
+        last.map(|(_, _, origin)| *origin).unwrap_or_default()
     }))
 }
 

@@ -76,7 +76,10 @@ const STEPS_A_LOOK: u64 = 1 << 12;
 pub struct Exec<'e> {
     pub env: &'e ExecEnv,
     pub(super) scope: Rc<Scope<'e>>,
+    /// What is written: the output of the template that was asked for, then those of the calls in it that give their text.
     pub(super) out: String,
+    /// Where the current output begins in it.
+    base: usize,
     pub(crate) trace: Option<Box<Trace>>,
     steps: u64,
     /// When the clock is looked at next, in steps.
@@ -100,6 +103,7 @@ impl<'e> Exec<'e> {
             env,
             scope: Rc::new(Scope { set, defined: HashMap::new(), parent: None }),
             out: String::new(),
+            base: 0,
             trace: env.origins.then(Box::default),
             steps: 0,
             next_look: STEPS_A_LOOK,
@@ -136,9 +140,14 @@ impl<'e> Exec<'e> {
         Ok(())
     }
 
+    /// How much the current output holds.
+    fn written(&self) -> usize {
+        self.out.len() - self.base
+    }
+
     fn check_output(&self) -> Result<()> {
         let limit = self.env.limits.output_bytes;
-        if self.out.len() > limit {
+        if self.written() > limit {
             return Err(GoError::new(format!("the output is larger than the limit of {limit} bytes")));
         }
         Ok(())
@@ -172,12 +181,18 @@ impl<'e> Exec<'e> {
         result.map(|_| ())
     }
 
-    /// Executes with an output of its own, and gives that.
-    pub(crate) fn capture(&mut self, run: impl FnOnce(&mut Self) -> Result<()>) -> Result<Str> {
-        let outer = std::mem::take(&mut self.out);
+    /// Executes with an output of its own, and gives that as `finish` makes it.
+    pub(super) fn capture(
+        &mut self,
+        run: impl FnOnce(&mut Self) -> Result<()>,
+        finish: impl FnOnce(&str) -> Str,
+    ) -> Result<Str> {
+        let outer = std::mem::replace(&mut self.base, self.out.len());
         let spans = self.trace.as_deref_mut().map(Trace::begin_capture);
         let result = run(self);
-        let text: Str = std::mem::replace(&mut self.out, outer).into();
+        let text = finish(&self.out[self.base..]);
+        self.out.truncate(self.base);
+        self.base = outer;
         if let (Some(trace), Some(spans)) = (self.trace.as_deref_mut(), spans) {
             trace.end_capture(spans, &text);
         }
@@ -217,7 +232,7 @@ impl<'e> Exec<'e> {
             Node::Text { start, end, .. } => {
                 let text = frame.tree.text(*start, *end);
                 if let Some(trace) = &mut self.trace {
-                    trace.text(*start, text, self.out.len());
+                    trace.text(*start, text.len(), self.out.len() - self.base);
                 }
                 self.out.push_str(text);
                 self.check_output()?;
@@ -249,14 +264,14 @@ impl<'e> Exec<'e> {
 
     /// Writes a value as `fmt.Fprint` does.
     fn print(&mut self, operand: &Operand) -> Result<()> {
-        let start = self.out.len();
+        let start = self.written();
         match &operand.value {
             Value::NoValue | Value::Nil => self.out.push_str("<no value>"),
             Value::Str(text) => self.out.push_str(text),
             value => printf::print(&mut self.out, value, &self.env.limits)?,
         }
         if let Some(trace) = &mut self.trace {
-            trace.printed(&operand.value, start, self.out.len());
+            trace.printed(&operand.value, start, self.out.len() - self.base);
         }
         self.check_output()
     }

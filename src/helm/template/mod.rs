@@ -23,6 +23,7 @@ mod lexer;
 mod literal;
 mod parser;
 mod trace;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -36,8 +37,8 @@ pub use error::TemplateError;
 pub(crate) use error::{GoError, Result as GoResult, WARN_END, WARN_START};
 pub(crate) use eval::Args;
 pub(crate) use exec::{Exec, Operand, as_int};
-pub use trace::{Span, Written};
 use trace::{TPL_NAME, Trace};
+pub use written::{Span, Written};
 
 use super::go::text::{has_raw, readable};
 use super::limits::Limits;
@@ -91,10 +92,10 @@ impl Default for ExecEnv {
 }
 
 /// What a template wrote.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Output {
     /// The text, `<no value>` taken out as Helm does.
-    pub text: String,
+    pub text: Str,
     /// Who wrote which part of the text; empty unless origins were asked for.
     pub written: Arc<Written>,
     /// Whether a function was called whose result differs from render to render, by any template of this renderer so far.
@@ -170,12 +171,11 @@ impl Renderer<'_> {
         let result = exec.execute(name, &Operand::of(data));
         let mut written = exec.trace.as_deref_mut().map(Trace::finish).unwrap_or_default();
         result.map_err(|error| TemplateError::execute(&error, exec.env.helm_version))?;
-        let text = std::mem::take(&mut exec.out);
-        let mut text = remove_no_value(text, &mut written);
+        let mut text = without_no_value(&exec.out, &mut written);
         if has_raw(&text) {
             // What is no text is nobody's line, either.
             written.clear();
-            text = readable(&text).into_owned();
+            text = readable(&text).into_owned().into();
         }
         Ok(Output { text, written: Arc::new(written), nondeterministic: exec.nondeterministic })
     }
@@ -184,19 +184,14 @@ impl Renderer<'_> {
 pub(crate) const NO_VALUE: &str = "<no value>";
 
 /// Takes `<no value>` out, and moves what is noted of the text.
-fn remove_no_value(text: String, written: &mut Written) -> String {
+fn without_no_value(text: &str, written: &mut Written) -> Str {
     if !text.contains(NO_VALUE) {
-        return text;
+        return text.into();
     }
     if !written.is_empty() {
-        let holes: Vec<usize> = text.match_indices(NO_VALUE).map(|(at, _)| at).collect();
-        written.map(|at| {
-            let before = holes.partition_point(|hole| *hole < at);
-            let inside = before.checked_sub(1).map_or(0, |last| NO_VALUE.len().min(at - holes[last]));
-            at - before.saturating_sub(1) * NO_VALUE.len() - inside
-        });
+        written.take_out(text.match_indices(NO_VALUE).map(|(at, _)| at), NO_VALUE.len());
     }
-    text.replace(NO_VALUE, "")
+    text.replace(NO_VALUE, "").into()
 }
 
 impl Exec<'_> {
@@ -210,7 +205,7 @@ impl Exec<'_> {
             .into());
         }
         *count += 1;
-        let result = self.capture(|exec| exec.execute(name, data));
+        let result = self.capture(|exec| exec.execute(name, data), |text| text.into());
         if let Some(count) = self.includes.get_mut(name) {
             *count -= 1;
         }
@@ -235,28 +230,17 @@ impl Exec<'_> {
             self.parsed.insert(Arc::clone(text), Rc::clone(&trees));
             trees
         };
-        let outer = self.trace.as_deref_mut().map(Trace::begin_capture);
-        if let (Some(trace), Some(outer), Some(tree)) = (self.trace.as_deref_mut(), &outer, trees.last()) {
-            trace.enter_tpl(text, tree, origin, outer);
-        }
-        let own_out = std::mem::take(&mut self.out);
-        let result =
-            self.with_defined(&trees, |exec| match trees.iter().find(|tree| *tree.name == *TPL_NAME) {
+        let run = |exec: &mut Self| {
+            if let (Some(trace), Some(tree)) = (exec.trace.as_deref_mut(), trees.last()) {
+                trace.enter_tpl(text, tree, origin);
+            }
+            exec.with_defined(&trees, |exec| match trees.iter().find(|tree| *tree.name == *TPL_NAME) {
                 Some(tree) => exec.run(tree, data),
                 None => Ok(()),
-            });
-        let written = std::mem::replace(&mut self.out, own_out);
-        let written: Str =
-            if written.contains(NO_VALUE) { written.replace(NO_VALUE, "").into() } else { written.into() };
-        if let (Some(trace), Some(outer)) = (self.trace.as_deref_mut(), outer) {
-            trace.end_capture(outer, &written);
-        }
-        match result {
-            Ok(()) => Ok(written),
-            Err(error) => Err(GoError::wrap(
-                format!("error during tpl function execution for {}: ", quote(text)),
-                error,
-            )),
-        }
+            })
+        };
+        self.capture(run, |written| without_no_value(written, &mut Written::default())).map_err(|error| {
+            GoError::wrap(format!("error during tpl function execution for {}: ", quote(text)), error)
+        })
     }
 }

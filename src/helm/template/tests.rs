@@ -28,7 +28,7 @@ fn render_with(files: &[(&str, &str)], name: &str, env: &ExecEnv) -> Result<Outp
 
 fn render(text: &str) -> String {
     match render_with(&[("t", text)], "t", &ExecEnv::default()) {
-        Ok(output) => output.text,
+        Ok(output) => output.text.to_string(),
         Err(error) => format!("ERROR {}", error.raw()),
     }
 }
@@ -351,7 +351,7 @@ fn include_and_tpl_see_what_helm_lets_them_see() {
         ),
     ];
     let output = render_with(&files, "t", &ExecEnv::default()).unwrap();
-    assert_eq!(output.text, "[1]x[x]new[2]plain[]");
+    assert_eq!(&*output.text, "[1]x[x]new[2]plain[]");
 }
 
 #[test]
@@ -389,7 +389,7 @@ fn a_change_of_the_values_is_seen_by_the_next_template_of_the_release() {
     let mut renderer = set.renderer(&env);
     let root = values();
     renderer.execute("a", root.clone()).unwrap();
-    assert_eq!(renderer.execute("b", root).unwrap().text, "yes");
+    assert_eq!(&*renderer.execute("b", root).unwrap().text, "yes");
 }
 
 #[test]
@@ -416,7 +416,7 @@ fn strict_and_lint_change_what_is_missing() {
     );
     let lint = ExecEnv { lint: true, ..ExecEnv::default() };
     assert_eq!(
-        render_with(&[("t", "[{{fail \"x\"}}{{required \"y\" nil}}]")], "t", &lint).unwrap().text,
+        &*render_with(&[("t", "[{{fail \"x\"}}{{required \"y\" nil}}]")], "t", &lint).unwrap().text,
         "[]"
     );
 }
