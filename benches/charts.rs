@@ -112,5 +112,6 @@ fn rendered(chart: &Chart, origins: bool) -> Result<ReleaseOutput, HelmError> {
         limits: Limits::default(),
         origins,
         skip_schema: false,
+        nodes: false,
     })
 }

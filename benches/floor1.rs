@@ -114,6 +114,7 @@ fn templates(criterion: &mut Criterion) {
                     limits: mooring::helm::limits::Limits::default(),
                     origins,
                     skip_schema: false,
+                    nodes: false,
                 })
                 .unwrap()
             });

@@ -62,6 +62,8 @@ pub struct RenderRequest<'a> {
     pub origins: bool,
     /// Whether values are taken without asking `values.schema.json`.
     pub skip_schema: bool,
+    /// Whether documents are also given as YAML, for who looks into them.
+    pub nodes: bool,
 }
 
 /// What came out.
@@ -98,7 +100,7 @@ pub struct RenderedFile {
     pub kind: String,
     /// The name that it says; empty if it does not.
     pub name: String,
-    /// The text as YAML; `None` for files of `crds/`.
+    /// The text as YAML, if it was asked for; `None` for files of `crds/`.
     pub node: Option<Node>,
     /// What it is as a hook.
     pub hook: Option<Hook>,
@@ -386,10 +388,8 @@ fn execute(
     output.notes = written.remove(&notes).map(|(notes, _)| notes.text.to_string());
     written.retain(|name, _| !name.ends_with("NOTES.txt"));
     for (name, (result, path)) in &written {
-        let documents = sort::documents(&result.text, warnings).map_err(|reason| HelmError::Manifest {
-            source_name: Str::clone(name),
-            reason,
-            written: whole(&written),
+        let documents = sort::documents(&result.text, request.nodes, warnings).map_err(|reason| {
+            HelmError::Manifest { source_name: Str::clone(name), reason, written: whole(&written) }
         })?;
         for (number, document) in (0..).zip(documents) {
             let file = RenderedFile {
@@ -398,7 +398,7 @@ fn execute(
                 document: number,
                 kind: document.kind,
                 name: document.name,
-                node: Some(document.node),
+                node: document.node,
                 hook: document.hook,
                 text: Text::Part {
                     whole: Str::clone(&result.text),

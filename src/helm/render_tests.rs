@@ -74,6 +74,7 @@ fn run(chart: &Chart, layers: &[ValuesLayer], origins: bool) -> Result<ReleaseOu
         limits: Limits::default(),
         origins,
         skip_schema: false,
+        nodes: true,
     })
 }
 

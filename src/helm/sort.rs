@@ -123,7 +123,7 @@ pub(super) struct Document<'t> {
     pub(super) text: &'t str,
     pub(super) kind: String,
     pub(super) name: String,
-    pub(super) node: Node,
+    pub(super) node: Option<Node>,
     pub(super) hook: Option<Hook>,
 }
 
@@ -187,9 +187,13 @@ fn split_lines(file: &str) -> Vec<(usize, &str)> {
     documents
 }
 
-/// Reads the heads of a file's documents. Hooks of a kind that Helm does not know are left out, as Helm does.
+/// Reads the heads of a file's documents, and keeps all of them where `nodes` are wanted. Hooks of a kind that Helm does not know are left out, as Helm does.
 /// The error is what YAML or Go's JSON decoder says.
-pub(super) fn documents<'t>(file: &'t str, warnings: &mut Warnings) -> Result<Vec<Document<'t>>, String> {
+pub(super) fn documents<'t>(
+    file: &'t str,
+    nodes: bool,
+    warnings: &mut Warnings,
+) -> Result<Vec<Document<'t>>, String> {
     let helm = warnings.helm();
     let mut documents = Vec::new();
     for (start, text) in split(file, helm) {
@@ -227,6 +231,7 @@ pub(super) fn documents<'t>(file: &'t str, warnings: &mut Warnings) -> Result<Ve
                 })
             }
         };
+        let node = nodes.then_some(node);
         documents.push(Document { start, text, kind: head.kind, name: head.name, node, hook });
     }
     Ok(documents)
@@ -320,7 +325,7 @@ mod tests {
                     helm.sh/hook-weight: \"-5\"\n---\nkind: Pod\nmetadata:\n  annotations: {helm.sh/hook: crd-install}\n\
                     ---\nkind: Service\n";
         let mut warnings = Warnings::default();
-        let documents = documents(file, &mut warnings).unwrap();
+        let documents = documents(file, false, &mut warnings).unwrap();
         assert_eq!(warnings.lines(), ["level=INFO msg=\"skipping unknown hooks\" hookTypes=crd-install"]);
         assert_eq!(documents.len(), 2);
         let hook = documents[0].hook.as_ref().unwrap();
@@ -332,13 +337,14 @@ mod tests {
 
     #[test]
     fn a_head_that_does_not_fit_is_said_in_gos_words() {
-        let error = documents("metadata: {annotations: {a: [b]}}", &mut Warnings::default()).unwrap_err();
+        let error =
+            documents("metadata: {annotations: {a: [b]}}", false, &mut Warnings::default()).unwrap_err();
         assert_eq!(
             error,
             "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go struct field \
              .metadata.annotations of type string"
         );
-        let error = documents("metadata: foo", &mut Warnings::default()).unwrap_err();
+        let error = documents("metadata: foo", false, &mut Warnings::default()).unwrap_err();
         assert!(error.ends_with(
             "of type struct { Name string \"json:\\\"name\\\"\"; Annotations map[string]string \"json:\\\"annotations\\\"\" }"
         ));

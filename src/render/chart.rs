@@ -170,6 +170,7 @@ fn release(
         limits: context.limits,
         origins,
         skip_schema: false,
+        nodes: true,
     })
     .map_err(|error| wrong(places::in_words(&error.to_string(), &chart.metadata().name, folder, &layers)))
 }

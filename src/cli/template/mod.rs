@@ -234,6 +234,7 @@ fn template(
         limits: args.limits.limits(),
         origins: false,
         skip_schema: args.skip_schema_validation,
+        nodes: false,
     };
     let output =
         render_and_warn(&request, warnings).map_err(|error| failed(&error, &args.accepted, stdout))?;

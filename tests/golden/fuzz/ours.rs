@@ -85,6 +85,7 @@ fn notes(case: &Case) -> Result<String, String> {
         limits: Limits::default(),
         origins: false,
         skip_schema: false,
+        nodes: false,
     };
     render(&request).map(|output| output.notes.unwrap_or_default()).map_err(|error| error.to_string())
 }
