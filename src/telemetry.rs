@@ -11,6 +11,7 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};
+use std::sync::LazyLock;
 
 use anstyle::{AnsiColor, Effects, Style};
 use jiff::tz::TimeZone;
@@ -72,7 +73,7 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), TelemetryError> {
                 io::stderr().is_terminal(),
                 std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty()),
             );
-            builder.event_format(TextFormat { colour, zone: TimeZone::system() }).try_init()
+            builder.event_format(TextFormat { colour, zone: LazyLock::new(TimeZone::system) }).try_init()
         }
         LogFormat::Json => builder.event_format(JsonFormat).try_init(),
     };
@@ -201,7 +202,8 @@ fn bounded(text: &str) -> &str {
 
 struct TextFormat {
     colour: bool,
-    zone: TimeZone,
+    /// Looked up with the first line: all folders of the machine's time zones are read for it.
+    zone: LazyLock<TimeZone>,
 }
 
 impl TextFormat {
@@ -213,7 +215,7 @@ impl TextFormat {
         target: &str,
         fields: &Fields,
     ) -> fmt::Result {
-        let time = now.to_zoned(self.zone.clone());
+        let time = now.to_zoned(TimeZone::clone(&self.zone));
         let topic = fields.topic(level, target);
         let dim = Style::new().effects(Effects::DIMMED);
         let accent = match (topic.as_str(), level) {
@@ -371,7 +373,7 @@ mod tests {
     fn text(colour: bool, say: impl FnOnce()) -> String {
         let sink = Sink::default();
         let writer = sink.clone();
-        let format = TextFormat { colour, zone: TimeZone::UTC };
+        let format = TextFormat { colour, zone: LazyLock::new(|| TimeZone::UTC) };
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || writer.clone())
             .with_max_level(Level::TRACE)
