@@ -33,13 +33,16 @@ pub mod yaml;
 pub use capabilities::{
     Capabilities, DEFAULT_API_VERSIONS, DEFAULT_KUBE_VERSION, KubeVersion, KubeVersionError,
 };
-pub use chart::{Chart, ChartError, Dependency, ImportValue, Maintainer, Metadata};
+pub use chart::{Chart, ChartError, Dependency, ImportValue, Maintainer, Metadata, is_in_ignored_folder};
 pub use lookup::{Lookup, LookupQuery};
 pub use print::Shown;
-pub use render::{HelmError, Release, ReleaseOutput, RenderRequest, RenderedFile, render, render_and_warn};
+pub use render::{
+    HelmError, Release, ReleaseOutput, RenderRequest, RenderedFile, render, render_and_warn,
+};
 pub use sort::{Hook, HookEvent};
 pub use template::HelmVersion;
 pub use values::{
-    FileReader, LayerContent, SetError, SetFlag, ValuesDocument, ValuesError, ValuesLayer, check_layers,
+    FileReader, LayerContent, SetError, SetFlag, ValuesDocument, ValuesError,
+    ValuesLayer, check_layers,
 };
 pub use warnings::Warnings;

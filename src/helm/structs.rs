@@ -7,7 +7,7 @@ use super::chart::{Dependency, ImportValue, Maintainer, Metadata};
 use super::context::NoAnnotations;
 use super::go::printf;
 use super::limits::Limits;
-use super::value::{List, ListType, Map, MapType, Object, Value};
+use super::value::{Entry, List, ListType, Map, MapType, Object, Value};
 
 /// A Go struct, or a pointer to one.
 #[derive(Debug)]
@@ -43,8 +43,8 @@ pub(super) fn metadata(metadata: &Metadata, is_root: bool) -> Value {
             Value::Map(map)
         }
     };
-    let maintainers = metadata.maintainers.iter().flatten().map(maintainer);
-    let dependencies = metadata.dependencies().map(dependency);
+    let maintainers = typed(ListType::Maintainers, metadata.maintainers.iter().flatten().map(maintainer));
+    let dependencies = typed(ListType::Dependencies, metadata.dependencies().map(dependency));
     let inner = Struct {
         name: "chart.Metadata",
         fields: vec![
@@ -54,7 +54,7 @@ pub(super) fn metadata(metadata: &Metadata, is_root: bool) -> Value {
             field("Version", "version", metadata.version.as_str()),
             field("Description", "description", metadata.description.as_str()),
             field("Keywords", "keywords", texts(&metadata.keywords)),
-            field("Maintainers", "maintainers", List::any(maintainers)),
+            field("Maintainers", "maintainers", maintainers),
             field("Icon", "icon", metadata.icon.as_str()),
             field("APIVersion", "apiVersion", metadata.api_version.as_str()),
             field("Condition", "condition", metadata.condition.as_str()),
@@ -63,7 +63,7 @@ pub(super) fn metadata(metadata: &Metadata, is_root: bool) -> Value {
             field("Deprecated", "deprecated", metadata.deprecated),
             field("Annotations", "annotations", annotations),
             field("KubeVersion", "kubeVersion", metadata.kube_version.as_str()),
-            field("Dependencies", "dependencies", List::any(dependencies)),
+            field("Dependencies", "dependencies", dependencies),
             field("Type", "type", metadata.chart_type.as_str()),
         ],
         embedded: None,
@@ -73,6 +73,12 @@ pub(super) fn metadata(metadata: &Metadata, is_root: bool) -> Value {
         fields: vec![Field { omit_empty: false, ..field("IsRoot", "IsRoot", is_root) }],
         embedded: Some(Rc::new(inner)),
     }))
+}
+
+/// A list that is nil where there is nothing in it.
+fn typed(list_type: ListType, values: impl Iterator<Item = Value>) -> List {
+    let items: Vec<Entry> = values.map(Entry::from).collect();
+    if items.is_empty() { List::nil(list_type) } else { List::of(list_type, items) }
 }
 
 fn strings<'t>(texts: impl Iterator<Item = &'t str>) -> List {

@@ -73,6 +73,10 @@ pub enum ListType {
     Lists,
     /// `[]map[string]interface {}`: TOML's arrays of tables.
     Maps,
+    /// `[]*chart.Maintainer`: `.Chart.Maintainers` of Helm 3.
+    Maintainers,
+    /// `[]*chart.Dependency`: `.Chart.Dependencies` of Helm 3.
+    Dependencies,
 }
 
 impl ListType {
@@ -85,6 +89,8 @@ impl ListType {
             Self::Byte => "[]uint8",
             Self::Lists => "[][]interface {}",
             Self::Maps => "[]map[string]interface {}",
+            Self::Maintainers => "[]*chart.Maintainer",
+            Self::Dependencies => "[]*chart.Dependency",
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Unlike a revision's files, symbolic links are followed, as Helm does: it is the user's own folder, read by the user.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,12 +13,21 @@ use crate::manifest::{EntryKind, FileEntry, Files, FilesError};
 const MAX_FILES: usize = 100_000;
 const MAX_DEPTH: usize = 64;
 
+/// A symbolic link.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    /// Its path below the folder.
+    pub(super) path: String,
+    /// Where it leads to; the error is the first folder or file on the way that is not there.
+    pub(super) target: Result<String, String>,
+}
+
 /// The files below a folder.
 #[derive(Debug)]
 pub struct LocalFiles {
     root: PathBuf,
-    /// The symbolic links that were followed, with the files that they lead to.
-    links: Mutex<Vec<(String, String)>>,
+    /// The symbolic links, with the files that they lead to, or what is not there.
+    links: Mutex<Vec<Link>>,
 }
 
 impl LocalFiles {
@@ -26,10 +36,10 @@ impl LocalFiles {
         Self { root: root.to_path_buf(), links: Mutex::default() }
     }
 
-    /// The symbolic links that were followed, in the order of their paths, and where they lead to.
-    pub(super) fn links(&self) -> Vec<(String, String)> {
+    /// The symbolic links that were met, in the order of their paths.
+    pub(super) fn links(&self) -> Vec<Link> {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        links.sort_by(|(left, _), (right, _)| left.split('/').cmp(right.split('/')));
+        links.sort_by(|left, right| left.path.split('/').cmp(right.path.split('/')));
         links
     }
 
@@ -55,6 +65,32 @@ impl LocalFiles {
         }
         Ok(())
     }
+}
+
+/// The first folder or file that is not there on the way along a path and the links on it.
+fn missing(path: &Path) -> PathBuf {
+    const MOST_LINKS: usize = 255;
+    let mut links = 0;
+    let mut rest: Vec<OsString> =
+        path.components().rev().map(|part| part.as_os_str().to_os_string()).collect();
+    let mut at = PathBuf::new();
+    while let Some(part) = rest.pop() {
+        if part == ".." {
+            at.pop();
+            continue;
+        }
+        at.push(part);
+        match fs::read_link(&at) {
+            Ok(target) if links < MOST_LINKS => {
+                links += 1;
+                at.pop();
+                rest.extend(target.components().rev().map(|part| part.as_os_str().to_os_string()));
+            }
+            _ if fs::symlink_metadata(&at).is_err() => return at,
+            _ => {}
+        }
+    }
+    at
 }
 
 fn too_large(path: &str, what: &str, limit: usize) -> FilesError {
@@ -108,11 +144,11 @@ impl Files for LocalFiles {
             let entry = entry.map_err(|error| unreadable(folder, &error))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-            if entry.file_type().is_ok_and(|kind| kind.is_symlink())
-                && let Ok(target) = fs::canonicalize(self.root.join(&path))
-            {
-                let link = self.root.join(&path);
-                let link = (link.to_string_lossy().into_owned(), target.to_string_lossy().into_owned());
+            if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+                let place = self.root.join(&path);
+                let text = |path: PathBuf| path.to_string_lossy().into_owned();
+                let target = fs::canonicalize(&place).map(text).map_err(|_| text(missing(&place)));
+                let link = Link { path: path.clone(), target };
                 self.links.lock().unwrap_or_else(PoisonError::into_inner).push(link);
             }
             // A link to nothing is told where it is read, unless .helmignore leaves it out.

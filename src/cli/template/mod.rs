@@ -22,7 +22,7 @@ use crate::helm::value::Value;
 use crate::helm::{
     Capabilities, Chart, FileReader, HelmError, HelmVersion, KubeVersion, LayerContent, Release,
     ReleaseOutput, RenderRequest, RenderedFile, SetFlag, Shown, ValuesLayer, Warnings, check_layers,
-    render_and_warn,
+    is_in_ignored_folder, render_and_warn,
 };
 use flags::{Accepted, without_booleans};
 pub use local::LocalFiles;
@@ -354,7 +354,19 @@ fn load(path: &Path, warnings: &mut Warnings) -> Result<Chart, String> {
         }
         let files = LocalFiles::new(path);
         let chart = Chart::load_as(&files, "", helm);
-        for (link, target) in files.links() {
+        let rules = fs::read(path.join(".helmignore")).unwrap_or_default();
+        let rules = String::from_utf8_lossy(&rules);
+        // Helm does not look into folders that are left out.
+        for link in files.links().into_iter().filter(|link| !is_in_ignored_folder(&rules, &link.path)) {
+            let place = path.join(&link.path).display().to_string();
+            let (link, target) = match link.target {
+                Ok(target) => (place, target),
+                Err(missing) => {
+                    return Err(format!(
+                        "error evaluating symlink {place}: lstat {missing}: no such file or directory"
+                    ));
+                }
+            };
             let text = "found symbolic link in path. Contents of linked file included and used";
             let text3 = format!(
                 "found symbolic link in path: {link} resolves to {target}. Contents of linked file included and used"

@@ -51,8 +51,11 @@ impl Rules {
 
     /// Whether a file is left out: by a rule on itself or on a folder above it.
     pub(super) fn ignores_file(&self, path: &str) -> bool {
-        let above = path.match_indices('/').any(|(end, _)| self.ignores(&path[..end], true));
-        above || self.ignores(path, false)
+        self.ignores_folder_of(path) || self.ignores(path, false)
+    }
+
+    fn ignores_folder_of(&self, path: &str) -> bool {
+        path.match_indices('/').any(|(end, _)| self.ignores(&path[..end], true))
     }
 
     fn ignores(&self, path: &str, is_folder: bool) -> bool {
@@ -70,6 +73,11 @@ impl Rules {
         }
         false
     }
+}
+
+/// Whether a chart's `.helmignore`, of which this is the text, leaves out a folder that this path is in.
+pub fn is_in_ignored_folder(rules: &str, path: &str) -> bool {
+    Rules::parse(rules).is_ok_and(|rules| rules.ignores_folder_of(path))
 }
 
 /// Go's `filepath.Match`: `*`, `?`, `[a-z]`, `[^a]`, `\`, none of which but a class matches a slash. `None` for a pattern

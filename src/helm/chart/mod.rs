@@ -15,6 +15,7 @@ use super::template::{HelmVersion, TemplateError, parse};
 use super::values::ValuesDocument;
 use crate::manifest::{Files, FilesError};
 
+pub use ignore::is_in_ignored_folder;
 pub use metadata::{Dependency, ImportValue, Maintainer, Metadata};
 
 /// A chart with the charts that it is made of, as its files say; nothing is switched on or off yet.

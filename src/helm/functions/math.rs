@@ -93,10 +93,37 @@ fn round(call: &mut Call<'_, '_>) -> GoResult<Value> {
         Some(Value::Float(on)) => *on,
         _ => 0.5,
     };
-    let power = 10.0_f64.powf(int_to_float(call.int(1)));
+    let power = power_of_ten(call.int(1));
     let digits = power * to_float(call.value(0));
     let rounded = if digits.fract() >= on { digits.ceil() } else { digits.floor() };
     Ok(Value::Float(rounded / power))
+}
+
+/// `math.Pow(10, exponent)` as Go calculates it: by squares, whose last digits may be others than those of the nearest float.
+fn power_of_ten(exponent: i64) -> f64 {
+    // More than this is no number, or nothing, anyway; ten is 0.625 times two to the fourth.
+    let mut left = exponent.unsigned_abs().min(1 << 12);
+    let (mut product, mut product_exponent) = (1.0_f64, 0_i32);
+    let (mut square, mut square_exponent) = (0.625_f64, 4_i32);
+    while left > 0 && square_exponent < 1 << 14 {
+        if left & 1 == 1 {
+            product *= square;
+            product_exponent += square_exponent;
+        }
+        square *= square;
+        square_exponent <<= 1;
+        if square < 0.5 {
+            square += square;
+            square_exponent -= 1;
+        }
+        left >>= 1;
+    }
+    if exponent < 0 {
+        (product, product_exponent) = (1.0 / product, -product_exponent);
+    }
+    // In two steps, so that neither power of two is beyond what a float holds.
+    let half = product_exponent / 2;
+    product * 2.0_f64.powi(half) * 2.0_f64.powi(product_exponent - half)
 }
 
 /// The integers from one to before another.
@@ -219,8 +246,9 @@ impl Decimal {
     /// Rounded half away from zero to 16 digits after the point.
     fn div(self, other: Self) -> Self {
         let exact = Self::aligned(self, other).and_then(|(a, b, _)| {
-            let a = Self::scaled(a, DIVISION_DIGITS)?;
-            let (quotient, rest) = (a.checked_div(b)?, a.checked_rem(b)?);
+            let rest = Self::scaled(a.checked_rem(b)?, DIVISION_DIGITS)?;
+            let whole = Self::scaled(a.checked_div(b)?, DIVISION_DIGITS)?;
+            let (quotient, rest) = (whole.checked_add(rest / b)?, rest % b);
             let up = rest.checked_mul(2)?.abs() >= b.abs();
             let away = if (a < 0) == (b < 0) { 1 } else { -1 };
             Some(Self::Exact { digits: quotient + if up { away } else { 0 }, exponent: -DIVISION_DIGITS })

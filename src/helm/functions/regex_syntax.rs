@@ -191,16 +191,9 @@ impl<'p> Translator<'p> {
             'a' => self.out.push_str(r"\x07"),
             'f' => self.out.push_str(r"\x0C"),
             'v' => self.out.push_str(r"\x0B"),
-            'n' | 'r' | 't' | 'x' => self.out.extend(['\\', c]),
-            'p' | 'P' => {
-                let negated = self.rest().starts_with("{^");
-                self.out.push('\\');
-                self.out.push(if (c == 'P') == negated { 'p' } else { 'P' });
-                if negated {
-                    self.out.push('{');
-                    self.at += 2;
-                }
-            }
+            'n' | 'r' | 't' => self.out.extend(['\\', c]),
+            'x' => self.hexadecimal(start)?,
+            'p' | 'P' => self.property(c, start)?,
             '0'..='7' => {
                 let digits =
                     self.rest().bytes().take(2).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
@@ -216,6 +209,48 @@ impl<'p> Translator<'p> {
             c if c.is_ascii() && !c.is_ascii_alphanumeric() => self.out.extend(['\\', c]),
             c => return Err(format!("invalid escape sequence: `\\{c}`")),
         }
+        Ok(())
+    }
+
+    /// `\x41` and `\x{e9}`, behind the `x`.
+    fn hexadecimal(&mut self, start: usize) -> Result<(), String> {
+        let braced = self.rest().starts_with('{');
+        self.at += usize::from(braced);
+        let (mut code, mut digits, mut complete) = (0, 0, false);
+        // What is wrong ends the escape that the error shows.
+        while let Some(c) = self.next() {
+            complete = braced && c == '}' && digits > 0;
+            let Some(digit) = c.to_digit(16) else { break };
+            code = code * 16 + digit;
+            digits += 1;
+            complete = !braced && digits == 2;
+            if complete || code > u32::from(char::MAX) {
+                break;
+            }
+        }
+        if !complete {
+            return Err(format!("invalid escape sequence: `{}`", &self.pattern[start..self.at]));
+        }
+        self.out.push_str(&format!("\\x{{{code:x}}}"));
+        Ok(())
+    }
+
+    /// `\pL`, `\p{Greek}` and `\p{^Greek}`, behind the `p`.
+    fn property(&mut self, c: char, start: usize) -> Result<(), String> {
+        let end = match self.rest().chars().next() {
+            Some('{') => self.rest().find('}').map_or(self.rest().len(), |end| end + 1),
+            first => first.map_or(0, char::len_utf8),
+        };
+        let name = self.rest()[..end].trim_start_matches('{').trim_end_matches('}');
+        self.at += end;
+        let shown = &self.pattern[start..self.at];
+        let (name, negated) = name.strip_prefix('^').map_or((name, false), |name| (name, true));
+        let letter = if (c == 'P') == negated { 'p' } else { 'P' };
+        let property = format!("\\{letter}{{{name}}}");
+        if regex::Regex::new(&property).is_err() {
+            return Err(format!("invalid character class range: `{shown}`"));
+        }
+        self.out.push_str(&property);
         Ok(())
     }
 
@@ -332,6 +367,8 @@ mod tests {
             ("[--/]", r"[\--/]"),
             ("[a-]", r"[a\-]"),
             (r"\101", r"\x{41}"),
+            (r"\x{e9}|[\x41-\x{5a}]", r"\x{e9}|[\x{41}-\x{5a}]"),
+            (r"\p{Greek}\PL[\p{^Latin}]", r"\p{Greek}\P{L}[\P{Latin}]"),
             ("(?i:a)(?s)", "(?i:a)(?s)"),
             (r"\<a\>", "<a>"),
         ] {
@@ -352,6 +389,9 @@ mod tests {
             (r"\y", r"invalid escape sequence: `\y`"),
             ("a{1001}", "invalid repeat count: `{1001}`"),
             ("(?=a)", "invalid or unsupported Perl syntax: `(?=`"),
+            (r"\xZ", r"invalid escape sequence: `\xZ`"),
+            (r"\x{110000}", r"invalid escape sequence: `\x{110000`"),
+            (r"a\p{No}\p{Such}", r"invalid character class range: `\p{Such}`"),
             ("[z-a]", "invalid character class range: `z-a`"),
             (r"[a-\w]", r"invalid escape sequence: `\w`"),
             ("a\\", "trailing backslash at end of expression: ``"),

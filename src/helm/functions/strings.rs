@@ -144,8 +144,8 @@ fn join_shown(
     show: impl Fn(&Value, &Call<'_, '_>) -> GoResult<String>,
 ) -> GoResult<Value> {
     let mut out = String::new();
-    for entry in call.args.iter().filter(|entry| !entry.value.is_nil()) {
-        if !out.is_empty() {
+    for (number, entry) in call.args.iter().filter(|entry| !entry.value.is_nil()).enumerate() {
+        if number > 0 {
             out.push(' ');
         }
         out.push_str(&show(&entry.value, call)?);

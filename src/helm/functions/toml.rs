@@ -9,7 +9,7 @@ use super::dates::GoTime;
 use super::{Call, Function, function};
 use crate::helm::go::convert::downcast;
 use crate::helm::go::float;
-use crate::helm::go::quote::quote;
+use crate::helm::go::quote::{quote, quote_char};
 use crate::helm::go::time::{Time, days_from_civil};
 use crate::helm::go::zone::Zone;
 use crate::helm::signature::Param::{Any, Str};
@@ -342,7 +342,38 @@ fn failure(text: &str, error: &TomlError) -> String {
     let at = error.span().map_or(0, |span| span.start).min(text.len());
     let before = text.get(..at).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
+    if let Some(words) = key_without_value(text, at) {
+        return format!("toml: line {line}: {words}");
+    }
     let mut keys = before.lines().filter_map(|line| line.split_once('=')).map(|(key, _)| key.trim());
     let last = keys.next_back().map_or(String::new(), |key| format!(" (last key {})", quote(key)));
     format!("toml: line {line}{last}: {}", error.message().replace('\n', " "))
+}
+
+/// BurntSushi's words for a line whose key no `=` follows; `at` is somewhere on it.
+fn key_without_value(text: &str, at: usize) -> Option<String> {
+    const SPACE: [char; 2] = [' ', '\t'];
+    let start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let mut rest = text.get(start..)?.trim_start_matches(SPACE);
+    match rest.chars().next() {
+        Some('=') => return Some("unexpected '=': key name appears blank".to_owned()),
+        Some('.') => return Some("unexpected '.': keys cannot start with a '.'".to_owned()),
+        None | Some('[' | '#' | '\n' | '\r') => return None,
+        Some(_) => {}
+    }
+    loop {
+        rest = match rest.chars().next() {
+            Some(mark @ ('"' | '\'')) => &rest[rest[1..].find(mark)? + 2..],
+            _ => rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')),
+        };
+        rest = rest.trim_start_matches(SPACE);
+        match rest.chars().next() {
+            Some('.') => rest = rest[1..].trim_start_matches(SPACE),
+            Some('=') => return None,
+            None => return Some("unexpected EOF; expected key separator '='".to_owned()),
+            Some(found) => {
+                return Some(format!("expected '.' or '=', but got {} instead", quote_char(found, false)));
+            }
+        }
+    }
 }

@@ -159,7 +159,11 @@ fn pascal_case(text: &str) -> String {
         current = Some(upper_char(c));
         break;
     }
-    let Some(mut current) = current else { return out };
+    let Some(mut current) = current else {
+        // Of connectors alone, Go's library writes the last one twice.
+        out.extend(text.chars().next_back());
+        return out;
+    };
     for c in chars {
         let before = current;
         current = c;

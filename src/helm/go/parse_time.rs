@@ -1,6 +1,5 @@
 //! `time.ParseInLocation`.
 
-use super::quote::quote;
 use super::time::{Chunk, Offset, Time, days_from_civil, named, next_chunk};
 use super::zone::Zone;
 
@@ -262,6 +261,20 @@ impl Read {
         };
         Ok(Time { seconds, nanos: self.nanos, zone })
     }
+}
+
+/// A text in the errors of Go's package `time`: what is no printable ASCII is written byte by byte.
+pub fn quote(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            ' '..='\u{7f}' => out.push(c),
+            c => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| out.push_str(&format!("\\x{byte:02x}"))),
+        }
+    }
+    out.push('"');
+    out
 }
 
 #[cfg(test)]

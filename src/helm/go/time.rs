@@ -1,6 +1,6 @@
 //! Go's `time.Time` and `time.Duration`: layouts, parsing, printing.
 
-use super::quote::quote;
+use super::parse_time::quote;
 use super::zone::Zone;
 
 /// Nanoseconds in a second.

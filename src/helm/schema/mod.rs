@@ -9,6 +9,8 @@ use jsonschema::{Draft, Retrieve, Uri};
 use serde_json::{Number, Value as Json};
 
 use super::dependencies::Release;
+use super::functions::json;
+use super::go::quote::quote;
 use super::value::{Map, Value};
 use report::Report;
 
@@ -47,11 +49,10 @@ fn check(chart: &Release<'_>, values: &Map, report: &mut String) {
 }
 
 fn check_one(values: &Map, schema: &[u8]) -> Result<(), String> {
-    let schema: Json = serde_json::from_slice(schema)
-        .map_err(|error| if error.is_eof() { "unexpected EOF".to_owned() } else { error.to_string() })?;
+    let schema: Json = serde_json::from_slice(schema).map_err(|error| no_json(schema, &error))?;
     let validator = match jsonschema::options().with_retriever(Nowhere).build(&schema) {
         Ok(validator) => validator,
-        Err(error) => return Err(schema_mistakes(&schema).unwrap_or_else(|| error.to_string())),
+        Err(error) => return Err(schema_mistakes(&schema).unwrap_or_else(|| unresolved(&error.to_string()))),
     };
     let values = to_json(&Value::Map(values.clone()), 0);
     if validator.is_valid(&values) {
@@ -59,6 +60,40 @@ fn check_one(values: &Map, schema: &[u8]) -> Result<(), String> {
     }
     let errors: Vec<_> = validator.iter_errors(&values).take(MAX_MISTAKES).collect();
     Err(format!("{}\n", Report::of(&schema, &errors)))
+}
+
+/// What Go's decoder says of a schema that is no JSON.
+fn no_json(schema: &[u8], error: &serde_json::Error) -> String {
+    match json::parse(&String::from_utf8_lossy(schema)) {
+        Err(reason) if reason == "unexpected end of JSON input" => {
+            if schema.trim_ascii().is_empty() { "EOF" } else { "unexpected EOF" }.to_owned()
+        }
+        Err(reason) if reason.ends_with("after top-level value") => {
+            "invalid character after top-level value".to_owned()
+        }
+        Err(reason) => reason,
+        Ok(_) => error.to_string(),
+    }
+}
+
+/// The library's words for a reference that leads nowhere.
+fn unresolved(text: &str) -> String {
+    if let Some(pointer) =
+        text.strip_prefix("Pointer '").and_then(|rest| rest.strip_suffix("' does not exist"))
+    {
+        return format!(
+            "json-pointer in {} not found",
+            quote(&format!("file:///values.schema.json#{pointer}"))
+        );
+    }
+    let told = text.strip_prefix("Resource '").and_then(|rest| {
+        let (uri, rest) = rest.split_once("' is not present in a registry and retrieving it failed: ")?;
+        Some((uri, rest))
+    });
+    match told {
+        Some((uri, reason)) => format!("failing loading {}: {reason}", quote(uri)),
+        None => text.to_owned(),
+    }
 }
 
 /// What is wrong with a schema by the rules for schemas; `None` if nothing is.
@@ -91,12 +126,15 @@ impl Retrieve for Nowhere {
             // As Helm does with what it cannot resolve.
             return Ok(Json::Bool(true));
         }
+        if uri.scheme().as_str() == "file" {
+            return Err(format!("open {}: no such file or directory", uri.path()).into());
+        }
         Err(format!("{uri} is not in the chart: put the schema into values.schema.json itself").into())
     }
 }
 
 /// Values as JSON; whole floats become integers, so that a schema's `integer` fits them.
-fn to_json(value: &Value, depth: usize) -> Json {
+pub(super) fn to_json(value: &Value, depth: usize) -> Json {
     if depth > 500 {
         return Json::Null;
     }

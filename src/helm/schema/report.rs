@@ -75,11 +75,13 @@ impl<'s> Report<'s> {
         let mut report = Self { schema, text: String::new() };
         let mistakes: Vec<Mistake<'_, '_>> = errors.iter().map(Mistake::of).collect();
         report.all(&mistakes.iter().collect::<Vec<_>>(), 0, 0, 0);
-        report.text
+        without_heading(report.text)
     }
 
     /// The mistakes of one schema, `depth` steps and `parts` parts of the value from where they are counted.
     fn all(&mut self, mistakes: &[&Mistake<'_, '_>], depth: usize, parts: usize, indent: usize) {
+        let only = decisive(mistakes, depth);
+        let mistakes = only.as_ref().map_or(mistakes, std::slice::from_ref);
         for group in groups(mistakes, depth) {
             let first = group[0];
             match first.steps.get(depth) {
@@ -97,7 +99,7 @@ impl<'s> Report<'s> {
 
     /// The mistakes of a schema inside of another: one stands for itself, several get a line above them.
     fn inner(&mut self, group: &[&Mistake<'_, '_>], depth: usize, parts: usize, indent: usize) {
-        if groups(group, depth).len() == 1 {
+        if decisive(group, depth).is_some() || groups(group, depth).len() == 1 {
             return self.all(group, depth, parts, indent);
         }
         if let Some(first) = group.first() {
@@ -164,6 +166,33 @@ impl<'s> Report<'s> {
             place.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect();
         let _ = write!(self.text, "{}- at {}: {what}", "  ".repeat(indent), quote(&place));
     }
+}
+
+/// What a report has one heading for stands without it: the library takes the causes of a group for its own.
+fn without_heading(text: String) -> String {
+    match text.split_once('\n') {
+        Some((heading, rest))
+            if heading.ends_with(": validation failed")
+                && rest.lines().all(|line| line.starts_with("  ")) =>
+        {
+            let lines: Vec<&str> = rest.lines().map(|line| &line[2..]).collect();
+            lines.join("\n")
+        }
+        _ => text,
+    }
+}
+
+/// The mistake of a schema behind which the library does not look for more: its type, `const`, `enum` and `format`.
+fn decisive<'m, 'e, 'v>(mistakes: &[&'m Mistake<'e, 'v>], depth: usize) -> Option<&'m Mistake<'e, 'v>> {
+    let rank = |mistake: &&&'m Mistake<'e, 'v>| match mistake.error.kind() {
+        Kind::Type { .. } => 0,
+        Kind::Constant { .. } => 1,
+        Kind::Enum { .. } => 2,
+        Kind::Format { .. } => 3,
+        _ => 4,
+    };
+    let here = mistakes.iter().filter(|mistake| mistake.steps.len() <= depth);
+    here.filter(|mistake| rank(mistake) < 4).min_by_key(rank).copied()
 }
 
 /// Mistakes that one line tells, or that lie in one schema further in.

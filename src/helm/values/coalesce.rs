@@ -247,7 +247,8 @@ fn as_truth(value: &Value) -> String {
 }
 
 fn shown_list(list: &List) -> String {
-    let shown: Vec<String> = list.values().map(as_truth).collect();
+    let inner = |value: &Value| if value.is_nil() { "<nil>".to_owned() } else { as_truth(value) };
+    let shown: Vec<String> = list.values().map(inner).collect();
     format!("[{}]", shown.join(" "))
 }
 
