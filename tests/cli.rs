@@ -163,7 +163,88 @@ fn render_and_check_open_what_sops_encrypted_by_the_keys_that_sops_would_find() 
 fn render_says_where_each_field_was_written() {
     let folder = repository();
     let text = out(&mooring(folder.path(), &["render", "local", "--origins"]));
-    assert!(text.contains("#   data.title   components/dashboards/all.yaml:6\n"), "{text}");
+    assert!(text.contains("\n  title: Sales  # components/dashboards/all.yaml:6\n"), "{text}");
+}
+
+/// A repository whose component `app` is a chart with a subchart, with values from all places there are.
+fn repository_of_a_chart() -> tempfile::TempDir {
+    let folder = repository();
+    let component = "    - {name: app, chart: app, values: [values/app.yaml], set: {image: {tag: '5'}}}\n";
+    put(folder.path(), "environments/local/environment.yaml", &format!("{ENVIRONMENT}{component}"));
+    put(
+        folder.path(),
+        "environments/local/values/app.yaml",
+        "workers: 3\nglobal:\n  zone: a\nsub:\n  port: 81\n",
+    );
+    put(folder.path(), "app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n");
+    put(
+        folder.path(),
+        "app/values.yaml",
+        "# of the chart\nworkers: 1\nimage:\n  name: app\n  tag: '4'\nhosts:\n- name: one\n  paths: []\nnote: |\n  two\n  lines\n",
+    );
+    put(folder.path(), "app/charts/sub/Chart.yaml", "apiVersion: v2\nname: sub\nversion: 0.1.0\n");
+    put(folder.path(), "app/charts/sub/values.yaml", "port: 80\npath: /\n");
+    folder
+}
+
+#[test]
+fn values_are_printed_with_the_line_that_set_each() {
+    let folder = repository_of_a_chart();
+    let output = mooring(folder.path(), &["values", "local", "app"]);
+    assert_eq!((output.status.code(), err(&output).as_str()), (Some(0), ""));
+    let set = 10;
+    assert_eq!(
+        out(&output),
+        format!(
+            "\
+global:
+  zone: a    # environments/local/values/app.yaml:3
+hosts:
+- name: one  # app/values.yaml:7
+  paths: []  # app/values.yaml:8
+image:
+  name: app  # app/values.yaml:4
+  tag: \"5\"   # environments/local/environment.yaml:{set}
+note: |      # app/values.yaml:9
+  two
+  lines
+sub:
+  global:
+    zone: a  # environments/local/values/app.yaml:3
+  path: /    # app/charts/sub/values.yaml:2
+  port: 81   # environments/local/values/app.yaml:5
+workers: 3   # environments/local/values/app.yaml:1
+"
+        )
+    );
+    let json: Value =
+        serde_json::from_slice(&mooring(folder.path(), &["values", "local", "app", "-o", "json"]).stdout)
+            .unwrap();
+    let tag = json["values"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["path"] == serde_json::json!(["image", "tag"]));
+    assert_eq!(tag.unwrap()["origin"]["line"], set);
+    let unknown = mooring(folder.path(), &["values", "local", "dashboards"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(err(&unknown).contains("there is app"), "{}", err(&unknown));
+}
+
+#[test]
+fn values_that_were_encrypted_are_masked() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sops");
+    let folder = repository_of_a_chart();
+    let encrypted = std::fs::read_to_string(golden.join("cases/values/encrypted.yaml")).unwrap();
+    put(folder.path(), "environments/local/values/app.yaml", &encrypted);
+    let key = golden.join("keys/alice.agekey");
+    let run = |more: &[&str]| {
+        let arguments = ["values", "local", "app", "--sops-age-keys", key.to_str().unwrap()];
+        out(&mooring(folder.path(), &[&arguments[..], more].concat()))
+    };
+    let (masked, shown) = (run(&[]), run(&["--show-secrets"]));
+    assert!(masked.contains("(masked)") && !shown.contains("(masked)"), "{masked}\n{shown}");
+    assert_ne!(masked, shown);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, no logic of its own.
 
 mod agent;
+mod annotated;
 mod apply;
 mod backfill;
 mod chart;
@@ -18,6 +19,7 @@ mod sops;
 mod source;
 mod status;
 pub mod template;
+mod values;
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
@@ -96,6 +98,8 @@ enum Command {
     Template(TemplateCommand),
     /// Print the manifests of an environment, as the agent would send them.
     Render(render::RenderArgs),
+    /// Print the values that a component's chart sees in the end, each with the line that set it.
+    Values(values::ValuesArgs),
     /// Show how the environments in a cluster are: revision, health, drift, next runs.
     Status(status::StatusArgs),
     /// Move the pins of charts from elsewhere.
@@ -139,6 +143,7 @@ pub fn main() -> ExitCode {
         Command::Apply(args) => apply::run(&args),
         Command::Template(TemplateCommand::Template(args)) => return template::run(&args),
         Command::Render(args) => render::run(&args),
+        Command::Values(args) => values::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Chart(args) => chart::run(&args),
         Command::Check(args) => check::run(&args),

@@ -1,11 +1,13 @@
 //! `mooring render`.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::annotated::Annotated;
 use super::charts::{CacheArgs, LoginArgs};
 use super::paint;
 use super::sops::SopsArgs;
@@ -21,11 +23,11 @@ use crate::render::{
 };
 
 /// The version of Kubernetes that charts see where no cluster is asked.
-const KUBE_VERSION: &str = "v1.36.0";
+pub(super) const KUBE_VERSION: &str = "v1.36.0";
 /// What a cached rendering may take: each component is rendered once here anyway.
-const CACHE_BYTES: usize = 64 << 20;
+pub(super) const CACHE_BYTES: usize = 64 << 20;
 /// What stands in the place of a Secret's values.
-const MASK: &str = "(masked)";
+pub(super) const MASK: &str = "(masked)";
 
 const AFTER: &str = "\
 No cluster is needed. The manifests are those that the agent would send, its
@@ -69,7 +71,7 @@ pub struct RenderArgs {
     /// repeated.
     #[arg(short, long, value_name = "API")]
     api_versions: Vec<String>,
-    /// Say of each field where it was written: template line, and the lines of the values that it read.
+    /// Say on each line where it was written: template line, and the lines of the values that it read.
     #[arg(long)]
     origins: bool,
     /// Print the values of Secrets too, and those that were decrypted.
@@ -130,7 +132,7 @@ pub fn run(args: &RenderArgs) -> anyhow::Result<ExitCode> {
         }
         Output::Text => {
             for component in &chosen {
-                super::write(std::io::stdout(), &printer.yaml(component))?;
+                super::write(anstream::stdout(), &printer.yaml(component))?;
             }
         }
         Output::Json => {
@@ -186,11 +188,13 @@ impl Printer<'_> {
                 let paths: Vec<String> = object.once.iter().map(ToString::to_string).collect();
                 let _ = writeln!(text, "# Set once, since each rendering makes it up: {}", paths.join(", "));
             }
-            for (path, origin) in self.origins_of(&object.manifest) {
-                let _ = writeln!(text, "#   {path}   {origin}");
+            let shown = self.shown(&object.manifest);
+            if self.origins {
+                text += &self.annotated(&object.manifest, &shown);
+            } else {
+                text.push_str(json_to_yaml(&shown).trim_end());
+                text.push('\n');
             }
-            text.push_str(json_to_yaml(&self.shown(&object.manifest)).trim_end());
-            text.push('\n');
         }
         text
     }
@@ -228,6 +232,15 @@ impl Printer<'_> {
             confidential.mask(&mut value, MASK);
         }
         value
+    }
+
+    /// YAML whose comments are the origins.
+    fn annotated(&self, manifest: &Manifest, shown: &Value) -> String {
+        let place = |path: &FieldPath| path.get(shown).map(std::ptr::from_ref);
+        let origins = self.origins_of(manifest);
+        let comments: HashMap<*const Value, String> =
+            origins.iter().filter_map(|(path, origin)| Some((place(path)?, origin.to_string()))).collect();
+        Annotated::of(shown, &comments).text()
     }
 
     /// Each field whose origin is known, in the order of the manifest.

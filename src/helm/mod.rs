@@ -37,12 +37,12 @@ pub use chart::{Chart, ChartError, Dependency, ImportValue, Maintainer, Metadata
 pub use lookup::{Lookup, LookupQuery};
 pub use print::Shown;
 pub use render::{
-    HelmError, Release, ReleaseOutput, RenderRequest, RenderedFile, render, render_and_warn,
+    HelmError, Release, ReleaseOutput, RenderRequest, RenderedFile, render, render_and_warn, settle,
 };
 pub use sort::{Hook, HookEvent};
 pub use template::HelmVersion;
 pub use values::{
-    FileReader, LayerContent, SetError, SetFlag, ValuesDocument, ValuesError,
+    FileReader, LayerContent, SetError, SetFlag, SettledContent, SettledValue, ValuesDocument, ValuesError,
     ValuesLayer, check_layers,
 };
 pub use warnings::Warnings;

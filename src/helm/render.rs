@@ -19,7 +19,7 @@ use super::sort::{self, Hook};
 use super::template::{ExecEnv, HelmVersion, Output, Span, TemplateError, TemplateSet, Written};
 use super::value::{Map, MapType, Str, Value};
 use super::values::coalesce::{Nulls, coalesce};
-use super::values::{Origins, SetError, ValuesLayer, merge_layers};
+use super::values::{Origins, SetError, SettledValue, ValuesLayer, merge_layers};
 use super::warnings::{Level, Warnings};
 use super::yaml::Node;
 
@@ -264,6 +264,41 @@ pub fn render_and_warn(
     warnings: &mut Warnings,
 ) -> Result<ReleaseOutput, HelmError> {
     let helm = request.chart.helm();
+    let Settled { tree, values, origins } = settled(request, warnings)?;
+    if !request.skip_schema {
+        schema::validate(&tree, &values).map_err(|report| HelmError::Schema { report })?;
+    }
+    let wanted = &tree.metadata.kube_version;
+    let found = &request.capabilities.kube_version;
+    if !wanted.is_empty() && !is_compatible(wanted, found.normalized()) {
+        let found = match helm {
+            HelmVersion::Helm4 => found.version(),
+            HelmVersion::Helm3 => found.normalized(),
+        };
+        return Err(HelmError::KubeVersion { wanted: wanted.clone(), found: found.to_owned() });
+    }
+
+    let mut output = execute(request, &tree, &values, warnings)?;
+    output.crds = crds(&tree);
+    output.origins = origins.table;
+    Ok(output)
+}
+
+/// The values that the chart's templates would see, whatever its schema says of them.
+pub fn settle(request: &RenderRequest<'_>) -> Result<SettledValue, HelmError> {
+    let Settled { values, origins, .. } = settled(request, &mut Warnings::new(request.chart.helm()))?;
+    Ok(SettledValue::of(&values, &origins.table))
+}
+
+/// The charts that take part, and the values of all of them.
+struct Settled<'a> {
+    tree: Tree<'a>,
+    values: Map,
+    origins: Origins,
+}
+
+fn settled<'a>(request: &RenderRequest<'a>, warnings: &mut Warnings) -> Result<Settled<'a>, HelmError> {
+    let helm = request.chart.helm();
     warnings.extend(&request.chart.warnings);
     let mut origins = Origins { kept: request.origins, ..Origins::default() };
     let user_values = merge_layers(request.layers, &mut origins, helm)?;
@@ -285,23 +320,7 @@ pub fn render_and_warn(
 
     let values = coalesce(&tree, &user_values, Nulls::Delete, warnings)
         .map_err(|reason| HelmError::Values { reason })?;
-    if !request.skip_schema {
-        schema::validate(&tree, &values).map_err(|report| HelmError::Schema { report })?;
-    }
-    let wanted = &tree.metadata.kube_version;
-    let found = &request.capabilities.kube_version;
-    if !wanted.is_empty() && !is_compatible(wanted, found.normalized()) {
-        let found = match helm {
-            HelmVersion::Helm4 => found.version(),
-            HelmVersion::Helm3 => found.normalized(),
-        };
-        return Err(HelmError::KubeVersion { wanted: wanted.clone(), found: found.to_owned() });
-    }
-
-    let mut output = execute(request, &tree, &values, warnings)?;
-    output.crds = crds(&tree);
-    output.origins = origins.table;
-    Ok(output)
+    Ok(Settled { tree, values, origins })
 }
 
 fn check_installable(tree: &Tree<'_>) -> Result<(), HelmError> {

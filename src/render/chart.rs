@@ -12,8 +12,8 @@ use super::sealed::Unsealed;
 use super::{RenderContext, places};
 use crate::helm::template::{HelmVersion, Span};
 use crate::helm::{
-    Capabilities, Chart, Hook, HookEvent, KubeVersion, Lookup, Release, ReleaseOutput, RenderRequest,
-    RenderedFile, Shown, ValuesLayer, render as helm,
+    Capabilities, Chart, HelmError, Hook, HookEvent, KubeVersion, Lookup, Release, ReleaseOutput,
+    RenderRequest, RenderedFile, SettledValue, Shown, ValuesLayer, render as helm, settle,
 };
 use crate::manifest::{FieldPath, ManifestSource, Origin, SourceLine};
 
@@ -126,6 +126,27 @@ fn release(
     asked: &Asked<'_>,
     origins: bool,
 ) -> Result<ReleaseOutput, RenderError> {
+    with_request(context, unsealed, index, asked, origins, helm)
+}
+
+/// The values that the templates of a component's chart see.
+pub(super) fn values(
+    context: &RenderContext<'_>,
+    unsealed: &Unsealed,
+    index: usize,
+) -> Result<SettledValue, RenderError> {
+    with_request(context, unsealed, index, &Asked::of(context), true, settle)
+}
+
+/// What Helm makes of a component.
+fn with_request<T>(
+    context: &RenderContext<'_>,
+    unsealed: &Unsealed,
+    index: usize,
+    asked: &Asked<'_>,
+    origins: bool,
+    make: impl FnOnce(&RenderRequest<'_>) -> Result<T, HelmError>,
+) -> Result<T, RenderError> {
     let spec = &context.environment.environment.spec;
     let component = &spec.components[index];
     let path = context.environment.chart_path(index)?.unwrap_or_default();
@@ -159,7 +180,7 @@ fn release(
         let version = KubeVersion::parse(context.kube_version).map_err(|error| wrong(error.to_string()))?;
         Capabilities::of_cluster(version, context.api_versions)
     };
-    helm(&RenderRequest {
+    make(&RenderRequest {
         chart: &chart,
         layers: &layers,
         release: &release,

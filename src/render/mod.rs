@@ -12,9 +12,11 @@ mod plain;
 mod random;
 mod sealed;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 pub use cache::RenderCache;
 pub use error::RenderError;
@@ -23,9 +25,10 @@ pub use origins::{Written, origins};
 
 use crate::environment::{Loaded, PRODUCERS};
 use crate::helm::limits::Limits;
-use crate::helm::{Hook, Lookup};
-use crate::manifest::{Digest, FieldPath, Files, Manifest};
+use crate::helm::{Hook, Lookup, SettledValue};
+use crate::manifest::{Confidential, Digest, FieldPath, Files, Manifest, SourceLine};
 use crate::sops::Keyring;
+use sealed::Unsealed;
 
 pub use crate::environment::NAMESPACES;
 
@@ -174,6 +177,39 @@ pub fn helm_text(context: &RenderContext<'_>, component: &str) -> Option<Result<
     let components = &context.environment.environment.spec.components;
     let index = components.iter().position(|each| each.name == component && each.chart.is_some())?;
     Some(chart::text(context, index))
+}
+
+/// The values that the templates of a component's chart see.
+#[derive(Debug)]
+pub struct ComponentValues {
+    /// All of them.
+    pub root: SettledValue,
+    sealed: BTreeSet<SourceLine>,
+    confidential: Option<Arc<Confidential>>,
+}
+
+impl ComponentValues {
+    /// Whether a value was encrypted, or holds what was: it must not be seen.
+    pub fn is_sealed(&self, value: &Value, line: Option<&SourceLine>) -> bool {
+        line.is_some_and(|line| self.sealed.contains(line))
+            || self.confidential.as_ref().is_some_and(|confidential| confidential.is_in(value))
+    }
+}
+
+/// The values that the templates of a component's chart see, with their lines; nothing where it is no chart.
+pub fn component_values(
+    context: &RenderContext<'_>,
+    component: &str,
+) -> Option<Result<ComponentValues, RenderError>> {
+    let components = &context.environment.environment.spec.components;
+    let index = components.iter().position(|each| each.name == component && each.chart.is_some())?;
+    let unsealed = Unsealed::default();
+    let root = chart::values(context, &unsealed, index);
+    let confidential = unsealed.confidential();
+    Some(match root {
+        Ok(root) => Ok(ComponentValues { root, sealed: unsealed.lines(), confidential }),
+        Err(error) => Err(error.scrubbed(confidential.as_deref())),
+    })
 }
 
 /// The digest of what a component's rendering depends on.

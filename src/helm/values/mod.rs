@@ -1,6 +1,7 @@
 //! Values: where they come from and in which order (Helm's pkg/cli/values and pkg/chart/v2/loader).
 
 pub(super) mod coalesce;
+mod settled;
 mod strvals;
 
 use std::borrow::Cow;
@@ -12,6 +13,7 @@ use super::template::HelmVersion;
 use super::value::{Entry, List, Map, OriginId, Value};
 use super::yaml::{Content, Node, YamlLimits, parse};
 
+pub use settled::{SettledContent, SettledValue};
 pub use strvals::{FileReader, SetError, SetFlag};
 
 /// One source of values: a later one overrides an earlier one, and all override the chart's own.
