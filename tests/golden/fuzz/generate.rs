@@ -5,17 +5,26 @@ use crate::node;
 use crate::random::Random;
 use crate::tree::Tree;
 use crate::words::Kind::{
-    self, Any, Bool, Dict, Float, Int, Key, Layout, List, Number, Path, Range, Regex, Semver, Text, Time,
-    Width,
+    self, Any, Bool, Dict, Duration, Float, Int, Key, Layout, List, Number, Path, Range, Regex, Semver, Text,
+    Time, Width, Zone,
 };
 use crate::words::{
-    BOOLS, DICTS, KEYS, LAYOUTS, LISTS, NUMBERS, OTHERS, RANGES, REGEXES, Row, SEMVERS, TEXTS, WORDS,
+    BOOLS, DICTS, DURATIONS, KEYS, LAYOUTS, LISTS, MUST, NUMBERS, OTHERS, RANGES, REGEXES, Row, SEMVERS,
+    TEXTS, WORDS, ZONES,
 };
+
+/// The files of a chart that templates read.
+const FILES: &[(&str, &str)] = &[
+    ("files/a.txt", "one\ntwo\n"),
+    ("files/b.yaml", "a: {b: [1, c]}\n"),
+    ("files/deep/c.conf", "x = ü\r\nlast"),
+    ("files/empty", ""),
+];
 
 /// Makes cases of a seed.
 pub struct Generator {
-    random: Random,
-    depth: usize,
+    pub(crate) random: Random,
+    pub(crate) depth: usize,
     variables: Vec<String>,
     loops: usize,
     /// Whether arguments are always of the kind that is asked for: most cases come to their end then.
@@ -34,11 +43,15 @@ impl Generator {
 
     /// A case.
     pub fn case(mut self) -> Case {
+        if self.random.percent(10) {
+            return self.umbrella();
+        }
         if self.random.percent(15) {
             let count = 1 + self.random.below(3);
-            let set = (0..count).map(|_| self.flag()).collect();
+            let set = (0..count).map(|_| self.any_flag()).collect();
             let template = Tree::from("{{ toYaml .Values }}");
-            return Case { template, helpers: Tree::default(), values: self.values(), set, helm3: false };
+            let values = self.values();
+            return Case { template, helpers: Tree::default(), values, files: Vec::new(), set, helm3: false };
         }
         self.defining = true;
         let helpers = node!["{{ define \"helper\" }}", self.block(2), "{{ end }}", self.definition()];
@@ -46,7 +59,8 @@ impl Generator {
         self.defining = false;
         let template = self.block(4);
         let values = self.values();
-        Case { template, helpers, values, set: Vec::new(), helm3: false }
+        let files = FILES.iter().map(|(name, text)| ((*name).to_owned(), Tree::from(*text))).collect();
+        Case { template, helpers, values, files, set: Vec::new(), helm3: false }
     }
 
     fn definition(&mut self) -> Tree {
@@ -303,7 +317,7 @@ impl Generator {
 
     fn row(&mut self, kind: Kind) -> Row {
         let table: &[Row] = match kind {
-            Text | Regex | Semver | Range | Layout | Path | Key => TEXTS,
+            Text | Regex | Semver | Range | Layout | Path | Key | Duration | Zone => TEXTS,
             Int | Float | Number | Width => NUMBERS,
             Bool => BOOLS,
             List => LISTS,
@@ -335,8 +349,13 @@ impl Generator {
         if self.calm && matches!(name, "fail" | "required" | "index" | "slice" | "chunk") {
             return self.leaf(Any);
         }
+        let name = if MUST.contains(&name) && self.random.percent(10) {
+            format!("must{}{}", name[..1].to_uppercase(), &name[1..])
+        } else {
+            name.to_owned()
+        };
         self.depth += 1;
-        if matches!(name, "set" | "merge" | "mergeOverwrite") {
+        if matches!(name.as_str(), "set" | "merge" | "mergeOverwrite" | "mustMerge" | "mustMergeOverwrite") {
             // A copy: a map that holds itself is the end of Helm.
             let args: Vec<Tree> = params[1..].iter().map(|param| node![" ", self.operand(*param)]).collect();
             self.depth -= 1;
@@ -435,6 +454,8 @@ impl Generator {
             Semver => quoted(self.random.word(SEMVERS)).into(),
             Range => quoted(self.random.word(RANGES)).into(),
             Layout => quoted(self.random.word(LAYOUTS)).into(),
+            Duration => quoted(self.random.word(DURATIONS)).into(),
+            Zone => quoted(self.random.word(ZONES)).into(),
             Time => (*self.random.pick(&[
                 "0",
                 "1700000000",
@@ -471,6 +492,20 @@ impl Generator {
                 "$.Values.list",
                 ".Chart.Version",
                 ".Subcharts",
+                "$.Chart.Maintainers",
+                "$.Chart.AppVersion",
+                "$.Template.BasePath",
+                "$.Release.Revision",
+                "$.Capabilities.KubeVersion",
+                "$.Capabilities.HelmVersion.GoVersion",
+                "($.Capabilities.APIVersions.Has \"apps/v1\")",
+                "($.Files.Get \"files/a.txt\")",
+                "($.Files.GetBytes \"files/a.txt\")",
+                "($.Files.Get \"missing\")",
+                "($.Files.Lines \"files/a.txt\")",
+                "($.Files.Glob \"files/*\")",
+                "($.Files.Glob \"**.{conf,yaml}\").AsConfig",
+                "($.Files.Glob \"files/?.*\").AsSecrets",
             ]))
             .into(),
             6 | 7 if !self.variables.is_empty() => {
@@ -485,66 +520,6 @@ impl Generator {
             12 => self.leaf(Int),
             _ => self.leaf(Text),
         }
-    }
-
-    /// A text after `--set`.
-    fn flag(&mut self) -> Tree {
-        let count = 1 + self.random.below(2);
-        let mut parts = Vec::new();
-        for number in 0..count {
-            let comma = if number > 0 { "," } else { "" };
-            parts.push(node![comma, self.key(), "=", self.flag_value()]);
-        }
-        if self.random.percent(10) {
-            parts.push((*self.random.pick(&[",", "=", ".", "[", "a", "{", "\\"])).into());
-        }
-        Tree::Node(parts)
-    }
-
-    fn key(&mut self) -> Tree {
-        let mut parts = vec![Tree::from(
-            *self.random.pick(&["a", "text", "deep", "list", "words", "a\\.b", "", "x y", "number", "none"]),
-        )];
-        while self.random.percent(45) {
-            let more = *self.random.pick(&[
-                ".a", ".b", "[0]", "[1]", "[2]", "[x]", "[-1]", ".", "[0", ".text", ".c\\,d", "[0][1]",
-                "[70000]",
-            ]);
-            parts.push(node![more]);
-        }
-        Tree::Node(parts)
-    }
-
-    fn flag_value(&mut self) -> Tree {
-        let plain = &[
-            "1",
-            "x",
-            "true",
-            "null",
-            "",
-            "1.5",
-            "007",
-            "1e3",
-            "a b",
-            "\\,",
-            "x\\,y",
-            "{a,b}",
-            "{}",
-            "{1,{2}}",
-            "{a,b",
-            "a=b",
-            "\"q\"",
-            "-1",
-            "0",
-            "False",
-            "9223372036854775808",
-            "{a\\,b,null,true}",
-            "[1]",
-            "\\\\",
-            "ü",
-            "{ }",
-        ];
-        (*self.random.pick(plain)).into()
     }
 }
 

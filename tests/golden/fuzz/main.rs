@@ -14,15 +14,19 @@
     reason = "a tool that a person runs, which stops where it cannot go on"
 )]
 
+mod charts;
+mod flags;
 mod generate;
 mod ours;
 mod random;
 mod tree;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, BufWriter, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
@@ -35,21 +39,34 @@ pub struct Case {
     template: Tree,
     helpers: Tree,
     values: Tree,
-    set: Vec<Tree>,
+    /// Files besides those, or in the place of them.
+    files: Vec<(String, Tree)>,
+    /// Flags that set values, with their texts.
+    set: Vec<(&'static str, Tree)>,
     /// Whether Helm 3 is asked instead of Helm 4.
     helm3: bool,
 }
 
 impl Case {
     fn question(&self) -> Json {
-        let set: Vec<String> = self.set.iter().map(Tree::text).collect();
+        let files: BTreeMap<&str, String> =
+            self.files.iter().map(|(name, text)| (name.as_str(), text.text())).collect();
         json!({
             "template": self.template.text(),
             "helpers": self.helpers.text(),
             "values": self.values.text(),
-            "set": set,
+            "files": files,
+            "set": self.flags("--set"),
+            "setString": self.flags("--set-string"),
+            "setJson": self.flags("--set-json"),
+            "setLiteral": self.flags("--set-literal"),
             "helm3": self.helm3,
         })
+    }
+
+    /// The texts of the flags of a name.
+    fn flags(&self, name: &str) -> Vec<String> {
+        self.set.iter().filter(|(flag, _)| *flag == name).map(|(_, text)| text.text()).collect()
     }
 
     /// Smaller cases of the same form.
@@ -58,19 +75,38 @@ impl Case {
         let helpers = self.helpers.smaller().into_iter().map(|helpers| Self { helpers, ..self.clone() });
         let values = self.values.smaller().into_iter().map(|values| Self { values, ..self.clone() });
         let set = (0..self.set.len()).flat_map(move |at| {
-            self.set[at].smaller().into_iter().map(move |flag| {
+            let without = {
                 let mut set = self.set.clone();
-                set[at] = flag;
+                set.remove(at);
                 Self { set, ..self.clone() }
-            })
+            };
+            let smaller = self.set[at].1.smaller().into_iter().map(move |flag| {
+                let mut set = self.set.clone();
+                set[at].1 = flag;
+                Self { set, ..self.clone() }
+            });
+            std::iter::once(without).chain(smaller)
         });
-        templates.chain(helpers).chain(values).chain(set)
+        let files = (0..self.files.len()).flat_map(move |at| {
+            let without = {
+                let mut files = self.files.clone();
+                files.remove(at);
+                Self { files, ..self.clone() }
+            };
+            let smaller = self.files[at].1.smaller().into_iter().map(move |text| {
+                let mut files = self.files.clone();
+                files[at].1 = text;
+                Self { files, ..self.clone() }
+            });
+            std::iter::once(without).chain(smaller)
+        });
+        templates.chain(helpers).chain(values).chain(set).chain(files)
     }
 
     fn show(&self, helm: &Answer, ours: &Answer) -> String {
         let mut out = format!("=== a find{}\n", if self.helm3 { " with helm 3" } else { "" });
-        for flag in &self.set {
-            out += &format!("--set {}\n", flag.text());
+        for (flag, text) in &self.set {
+            out += &format!("{flag} {}\n", text.text());
         }
         out += &format!("{}\n", self.template.text());
         for (section, tree) in [("helpers", &self.helpers), ("values", &self.values)] {
@@ -78,6 +114,9 @@ impl Case {
             if !text.is_empty() {
                 out += &format!("--- {section}\n{}\n", text.trim_end_matches('\n'));
             }
+        }
+        for (name, text) in &self.files {
+            out += &format!("--- {name}\n{}\n", text.text().trim_end_matches('\n'));
         }
         out + &format!("--- helm\n{}\n--- mooring\n{}\n", helm.show(), ours.show())
     }
@@ -105,7 +144,23 @@ struct Oracle {
     program: String,
     child: Child,
     questions: BufWriter<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    answers: Receiver<String>,
+}
+
+/// How long Helm may take for an answer; there are templates that it never comes to the end of.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The lines of a program's output as they come.
+fn lines(output: ChildStdout) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines() {
+            if line.is_err() || line.is_ok_and(|line| sender.send(line).is_err()) {
+                break;
+            }
+        }
+    });
+    receiver
 }
 
 impl Oracle {
@@ -118,19 +173,20 @@ impl Oracle {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start the oracle {program}: {error}"));
         let questions = BufWriter::new(child.stdin.take().expect("stdin is piped"));
-        let answers = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let answers = lines(child.stdout.take().expect("stdout is piped"));
         Self { program: program.to_owned(), child, questions, answers }
     }
 
     fn ask(&mut self, case: &Case) -> Answer {
         let asked = writeln!(self.questions, "{}", case.question()).and_then(|()| self.questions.flush());
-        let mut line = String::new();
-        if asked.is_err() || self.answers.read_line(&mut line).unwrap_or(0) == 0 {
+        let line = self.answers.recv_timeout(PATIENCE);
+        let (Ok(()), Ok(line)) = (asked, line) else {
             // Some cases kill it: Go cannot recover from a stack that is too deep.
+            let _ = self.child.kill();
             let _ = self.child.wait();
             *self = Self::start(&self.program.clone());
             return Answer::Error("Helm died".to_owned());
-        }
+        };
         let answer: Json = serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("the oracle's answer is not JSON: {error}: {line}"));
         let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();

@@ -17,15 +17,21 @@ pub fn answer(case: &Case) -> Answer {
     notes(case).map_or_else(Answer::Error, Answer::Notes)
 }
 
-/// Whether it is a limit of ours that Helm has not, or shows what Helm was built with.
+/// Whether it is a limit of ours that Helm has not, shows what Helm was built with, or is what the command alone checks.
 pub fn is_apart(answer: &Answer) -> bool {
     let (Answer::Notes(text) | Answer::Error(text)) = answer;
-    ["than the limit of", "too many steps", "common.Capabilities", "Capabilities:"]
-        .iter()
-        .any(|part| text.contains(part))
+    [
+        "than the limit of",
+        "missing in charts/ directory",
+        "too many steps",
+        "common.Capabilities",
+        "Capabilities:",
+    ]
+    .iter()
+    .any(|part| text.contains(part))
 }
 
-struct Memory(BTreeMap<&'static str, Arc<[u8]>>);
+struct Memory(BTreeMap<String, Arc<[u8]>>);
 
 impl Files for Memory {
     fn entry(&self, path: &str) -> Result<Option<FileEntry>, FilesError> {
@@ -46,7 +52,7 @@ impl Files for Memory {
         let below = self.0.iter().filter(|(path, _)| path.starts_with(folder));
         Ok(below
             .map(|(path, data)| FileEntry {
-                path: (*path).to_owned(),
+                path: path.clone(),
                 kind: EntryKind::File,
                 id: String::new(),
                 size: data.len() as u64,
@@ -61,16 +67,27 @@ impl Files for Memory {
 
 fn notes(case: &Case) -> Result<String, String> {
     let file = |text: String| Arc::from(text.into_bytes());
-    let files = Memory(BTreeMap::from([
-        ("case/Chart.yaml", file("apiVersion: v2\nname: case\nversion: 1.0.0\n".to_owned())),
-        ("case/values.yaml", file(case.values.text())),
-        ("case/templates/_helpers.tpl", file(case.helpers.text())),
-        ("case/templates/NOTES.txt", file(case.template.text())),
-    ]));
+    let mut files = BTreeMap::from([
+        ("case/Chart.yaml".to_owned(), file("apiVersion: v2\nname: case\nversion: 1.0.0\n".to_owned())),
+        ("case/values.yaml".to_owned(), file(case.values.text())),
+        ("case/templates/_helpers.tpl".to_owned(), file(case.helpers.text())),
+        ("case/templates/NOTES.txt".to_owned(), file(case.template.text())),
+    ]);
+    files.extend(case.files.iter().map(|(name, text)| (format!("case/{name}"), file(text.text()))));
+    let files = Memory(files);
     let release =
         Release { name: "demo".to_owned(), namespace: "default".to_owned(), revision: 1, is_upgrade: false };
-    let flags = case.set.iter().map(|flag| SetFlag::Typed(flag.text())).collect();
-    let layers = [ValuesLayer { name: "--set".into(), content: LayerContent::Set(flags) }];
+    // In the order in which Helm takes them.
+    let kinds: [(&str, fn(String) -> SetFlag); 4] = [
+        ("--set-json", SetFlag::Json),
+        ("--set", SetFlag::Typed),
+        ("--set-string", SetFlag::Text),
+        ("--set-literal", SetFlag::Literal),
+    ];
+    let layers = kinds.map(|(name, flag)| {
+        let flags = case.flags(name).into_iter().map(flag).collect();
+        ValuesLayer { name: name.into(), content: LayerContent::Set(flags) }
+    });
     let helm = if case.helm3 { HelmVersion::Helm3 } else { HelmVersion::Helm4 };
     check_layers(&layers, helm).map_err(|error| error.to_string())?;
     let chart = Chart::load_as(&files, "case", helm).map_err(|error| error.to_string())?;

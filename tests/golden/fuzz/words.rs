@@ -20,9 +20,14 @@ pub enum Kind {
     Path,
     Key,
     Width,
+    Duration,
+    Zone,
 }
 
-use Kind::{Any, Bool, Dict, Int, Key, Layout, List, Number, Path, Range, Regex, Semver, Text, Time, Width};
+use Kind::{
+    Any, Bool, Dict, Duration, Int, Key, Layout, List, Number, Path, Range, Regex, Semver, Text, Time, Width,
+    Zone,
+};
 
 /// A function with what it takes; the last may come through a pipe.
 pub type Row = (&'static str, &'static [Kind]);
@@ -89,8 +94,25 @@ pub const TEXTS: &[Row] = &[
     ("print", &[Any, Any]),
     ("println", &[Any]),
     ("date", &[Layout, Time]),
-    ("dateInZone", &[Layout, Time, Text]),
-    ("durationRound", &[Text]),
+    ("dateInZone", &[Layout, Time, Zone]),
+    ("date_in_zone", &[Layout, Time, Zone]),
+    ("htmlDate", &[Time]),
+    ("htmlDateInZone", &[Time, Zone]),
+    ("unixEpoch", &[Time]),
+    ("durationRound", &[Any]),
+    ("durationRoundTo", &[Duration, Duration]),
+    ("durationTruncateTo", &[Duration, Duration]),
+    ("trimall", &[Text, Text]),
+    ("osDir", &[Path]),
+    ("osExt", &[Path]),
+    ("osClean", &[Path]),
+    ("sha512sum", &[Text]),
+    ("derivePassword", &[Int, Text, Text, Text, Text]),
+    ("getHostByName", &[Text]),
+    ("printf", &[Text, Any]),
+    ("hello", &[]),
+    ("seq", &[Width, Width]),
+    ("seq", &[Width, Width, Width]),
     ("duration", &[Int]),
     ("tpl", &[Text, Any]),
     ("include", &[Text, Any]),
@@ -125,6 +147,15 @@ pub const NUMBERS: &[Row] = &[
     ("durationSeconds", &[Any]),
     ("durationMilliseconds", &[Any]),
     ("durationHours", &[Any]),
+    ("durationMinutes", &[Duration]),
+    ("durationDays", &[Duration]),
+    ("durationWeeks", &[Duration]),
+    ("durationMicroseconds", &[Duration]),
+    ("durationNanoseconds", &[Duration]),
+    ("biggest", &[Number, Number]),
+    ("add", &[Number, Number, Number]),
+    ("max", &[Number]),
+    ("divf", &[Number, Number, Number]),
 ];
 
 #[rustfmt::skip]
@@ -154,6 +185,10 @@ pub const BOOLS: &[Row] = &[
     ("mustRegexMatch", &[Regex, Text]),
     ("semverCompare", &[Range, Semver]),
     ("isAbs", &[Path]),
+    ("osIsAbs", &[Path]),
+    ("mustHas", &[Any, List]),
+    ("eq", &[Any, Any, Any]),
+    ("and", &[Any, Any, Any]),
 ];
 
 #[rustfmt::skip]
@@ -183,6 +218,8 @@ pub const LISTS: &[Row] = &[
     ("fromJsonArray", &[Text]),
     ("pluck", &[Key, Dict, Dict]),
     ("mustSlice", &[List, Width]),
+    ("push", &[List, Any]),
+    ("tuple", &[Any, Any]),
 ];
 
 #[rustfmt::skip]
@@ -200,6 +237,8 @@ pub const DICTS: &[Row] = &[
     ("split", &[Text, Text]),
     ("splitn", &[Text, Width, Text]),
     ("urlParse", &[Text]),
+    ("fromToml", &[Text]),
+    ("lookup", &[Text, Text, Text, Text]),
 ];
 
 #[rustfmt::skip]
@@ -217,6 +256,14 @@ pub const OTHERS: &[Row] = &[
     ("fail", &[Text]),
     ("semver", &[Semver]),
     ("toDate", &[Layout, Text]),
+    ("mustToDate", &[Layout, Text]),
+    ("dateModify", &[Duration, Time]),
+    ("date_modify", &[Duration, Time]),
+    ("mustDateModify", &[Duration, Time]),
+    ("mustToDuration", &[Any]),
+    ("index", &[Dict, Key, Key]),
+    ("slice", &[List, Width]),
+    ("html", &[Any]),
 ];
 
 #[rustfmt::skip]
@@ -256,6 +303,8 @@ pub const WORDS: &[&str] = &[
     "{{ bad",
     "%d %s",
     "$1 ${0}",
+    "${rest}-$first$$",
+    "$1x ${1}x $",
     "https://u:p@h.example:8/p?q=1#f",
     "/etc/../usr/./bin/",
     "file.tar.gz",
@@ -297,13 +346,25 @@ pub const REGEXES: &[&str] = &[
     "",
     "x*",
     "(a|b)*c",
+    "(?s)h.*?o",
+    "(?m)^line",
+    "a{2,}|b{0}",
+    "\\\\p{Greek}|\\\\PL",
+    "[^[:^digit:]a-c]",
+    "(?P<first>\\\\w)(?P<rest>\\\\w*)",
+    "\\\\Qa.b\\\\E",
+    "(?U)a+",
+    "(?x)a b",
+    "a(?=b)",
+    "\\\\x{e9}|\\\\x41",
+    "^$",
     "\\\\bw",
     "\\\\pL+",
     "[[:alpha:]]+",
 ];
 #[rustfmt::skip]
 pub const SEMVERS: &[&str] =
-    &["1.2.3", "v1.20", "2", "1.0.0-alpha.1", "1.2.3+build", "bad", "", "1.37.0", "0.0.0-0", "01.2.3"];
+    &["1.2.3", "v1.20", "2", "1.0.0-alpha.1", "1.2.3+build", "bad", "", "1.37.0", "0.0.0-0", "01.2.3", "1.2", "v1.2.3-beta", "1.2.3-0.3.7"];
 #[rustfmt::skip]
 pub const RANGES: &[&str] = &[
     ">=1.2",
@@ -320,6 +381,13 @@ pub const RANGES: &[&str] = &[
     "bad",
     "",
     "<2.0.0, >1",
+    ">=1.2.3-beta <2",
+    "~1.x || ^0.1",
+    "1.2.x - 2",
+    "=>1",
+    "~>1.2",
+    ">v1, !=1.5.x",
+    "*-0",
 ];
 #[rustfmt::skip]
 pub const LAYOUTS: &[&str] = &[
@@ -329,4 +397,17 @@ pub const LAYOUTS: &[&str] = &[
     "06/1/2 3PM .999",
     "",
     "002 January",
+];
+#[rustfmt::skip]
+pub const DURATIONS: &[&str] =
+    &["1h", "90m", "-1.5h", "100ms", "36h30m15s", "1us", "0", "", "bad", "8760h", "1d", "2562047h47m16.854775807s"];
+#[rustfmt::skip]
+pub const ZONES: &[&str] =
+    &["UTC", "", "Local", "Europe/Zurich", "America/New_York", "Asia/Kolkata", "Nowhere/At_All", "CET"];
+/// The functions that have another form, which fails where they do not.
+#[rustfmt::skip]
+pub const MUST: &[&str] = &[
+    "append", "chunk", "compact", "deepCopy", "first", "has", "initial", "last", "merge", "mergeOverwrite", "prepend",
+    "push", "regexFind", "regexFindAll", "regexReplaceAll", "regexReplaceAllLiteral", "regexSplit", "rest", "reverse",
+    "slice", "toJson", "toPrettyJson", "toRawJson", "toYaml", "uniq", "without",
 ];
