@@ -9,7 +9,7 @@ use super::paint;
 use crate::helm::yaml::json_to_yaml;
 
 /// Lines that are longer than this do not push the comments of all others to the right.
-const WIDEST: usize = 72;
+const WIDEST: usize = 60;
 
 /// A value whose leaves may have a comment.
 #[derive(Debug)]
@@ -65,11 +65,11 @@ impl Annotated {
 
     fn lines(&self) -> Vec<Line> {
         match self {
-            Self::Leaf(leaf, comment) => commented(leaf, comment),
+            Self::Leaf(leaf, comment) => commented(leaf, comment.as_ref()),
             Self::List(items) => items
                 .iter()
                 .flat_map(|item| match item {
-                    Self::Leaf(leaf, comment) => commented(&json!([leaf]), comment),
+                    Self::Leaf(leaf, comment) => commented(&json!([leaf]), comment.as_ref()),
                     more => indented(more.lines(), "- "),
                 })
                 .collect(),
@@ -77,7 +77,9 @@ impl Annotated {
                 .iter()
                 .flat_map(|(key, field)| {
                     let below = match field {
-                        Self::Leaf(leaf, comment) => return commented(&json!({ key: leaf }), comment),
+                        Self::Leaf(leaf, comment) => {
+                            return commented(&json!({ key: leaf }), comment.as_ref());
+                        }
                         Self::List(_) => field.lines(),
                         Self::Map(_) => indented(field.lines(), "  "),
                     };
@@ -91,7 +93,7 @@ impl Annotated {
 }
 
 /// The lines of a value, the comment where YAML allows one: behind the head of a block, or at the end.
-fn commented(value: &Value, comment: &Option<String>) -> Vec<Line> {
+fn commented(value: &Value, comment: Option<&String>) -> Vec<Line> {
     let text = json_to_yaml(value);
     let mut lines: Vec<Line> =
         text.trim_end_matches('\n').split('\n').map(|line| (line.to_owned(), None)).collect();
@@ -101,7 +103,7 @@ fn commented(value: &Value, comment: &Option<String>) -> Vec<Line> {
         head.starts_with(['|', '>']) && last > 0
     };
     let place = if lines.first().is_some_and(is_block) { 0 } else { last };
-    lines[place].1.clone_from(comment);
+    lines[place].1 = comment.cloned();
     lines
 }
 
@@ -145,11 +147,11 @@ mod tests {
             "\
 'a b: c':
   list:
-  - 1        # one
-  - - x      # two
-    - k: v   # two
+  - 1       # one
+  - - x     # two
+    - k: v  # two
   - {}
-  text: |    # block
+  text: |   # block
     one
 
       two

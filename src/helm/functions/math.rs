@@ -3,7 +3,7 @@
 #![expect(clippy::similar_names, reason = "start, stop and step are the words of the thing")]
 
 use super::{Call, Function, function, variadic};
-use crate::helm::go::convert::{int_to_float, to_float, to_int};
+use crate::helm::go::convert::{to_float, to_int};
 use crate::helm::go::number::parse_int;
 use crate::helm::go::printf;
 use crate::helm::signature::Param::{Any, Float, Int, Str};

@@ -7,7 +7,7 @@ use crate::helm::go::quote;
 
 /// Reads a number or a character constant, under all types that can hold it.
 pub fn number(item: &Item<'_>) -> Result<Number, String> {
-    let text: &str = &item.text;
+    let text: &str = item.text;
     let mut number = Number { text: text.into(), int: None, uint: None, float: None };
     if item.kind == Kind::CharConstant {
         let (unit, tail) = quote::unquote_char(&text[1..], '\'').map_err(|error| error.to_string())?;

@@ -44,7 +44,7 @@ pub struct Trace {
 pub struct Outer {
     notes: usize,
     base: usize,
-    outer_base: usize,
+    base_around: usize,
     source: u32,
     pos: u32,
     tpl: Option<u32>,
@@ -214,7 +214,7 @@ impl Trace {
         let outer = Outer {
             notes: self.written.notes.len(),
             base: self.base,
-            outer_base: self.outer_base,
+            base_around: self.outer_base,
             source: self.source,
             pos: self.pos,
             tpl: self.tpl.take(),
@@ -229,7 +229,7 @@ impl Trace {
         let (range, last, depth) = self.written.keep_notes(outer.notes);
         self.current.truncate(self.base);
         self.base = outer.base;
-        self.outer_base = outer.outer_base;
+        self.outer_base = outer.base_around;
         self.source = outer.source;
         self.pos = outer.pos;
         self.tpl = outer.tpl;

@@ -319,7 +319,7 @@ impl Written {
                 let (mut lines, mut counted) = (1, 0);
                 let mut to = |at: u32| {
                     let passed = text.as_bytes().get(counted..at as usize).unwrap_or_default();
-                    lines += count(passed.iter().filter(|byte| **byte == b'\n').count());
+                    lines += count(passed.split(|byte| *byte == b'\n').count() - 1);
                     counted = counted.max(at as usize);
                     before + at + lines * width
                 };

@@ -65,6 +65,9 @@ impl Files for Memory {
     }
 }
 
+/// How a flag's text is taken.
+type Kind = fn(String) -> SetFlag;
+
 fn notes(case: &Case) -> Result<String, String> {
     let file = |text: String| Arc::from(text.into_bytes());
     let mut files = BTreeMap::from([
@@ -78,7 +81,7 @@ fn notes(case: &Case) -> Result<String, String> {
     let release =
         Release { name: "demo".to_owned(), namespace: "default".to_owned(), revision: 1, is_upgrade: false };
     // In the order in which Helm takes them.
-    let kinds: [(&str, fn(String) -> SetFlag); 4] = [
+    let kinds: [(&str, Kind); 4] = [
         ("--set-json", SetFlag::Json),
         ("--set", SetFlag::Typed),
         ("--set-string", SetFlag::Text),
