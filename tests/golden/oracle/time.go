@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"slices"
-	"syscall"
+	"strconv"
+	"strings"
 	"time"
 
 	"helm.sh/helm/v4/pkg/action"
@@ -83,11 +85,22 @@ func processTimes(words []string) measured {
 		// Both may fail on a chart: then that is what is measured.
 		_ = command.Run()
 		best.took = min(best.took, time.Since(start))
-		if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			best.peak = max(best.peak, usage.Maxrss)
-		}
 	}
+	best.peak = peak(words)
 	return best
+}
+
+// peak is the largest resident memory of a process in KiB, 0 where GNU time is not there to ask: a process that is started
+// from this one has at least the memory of this one on its account.
+func peak(words []string) int64 {
+	command := exec.Command("/usr/bin/time", append([]string{"--quiet", "--format=%M"}, words...)...)
+	command.Env = []string{"HOME=/nonexistent", "KUBECONFIG=/dev/null", "TZ=UTC"}
+	var said bytes.Buffer
+	command.Stderr = &said
+	_ = command.Run()
+	lines := strings.Split(strings.TrimSpace(said.String()), "\n")
+	kib, _ := strconv.ParseInt(lines[len(lines)-1], 10, 64)
+	return kib
 }
 
 func report(name string, runs []measured) {
