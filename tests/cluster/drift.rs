@@ -129,6 +129,7 @@ fn owns(scene: &Scene) -> bool {
 #[test]
 fn a_value_that_is_right_again_is_taken_back_without_a_report() {
     let mut scene = Scene::with(&config_map("one", &[("a", "1")]));
+    scene.quiet();
     scene.agent().kill();
     for value in ["2", "1"] {
         let patch = json!({"data": {"a": value}}).to_string();
@@ -164,6 +165,8 @@ fn drift_while_the_agent_was_away_is_found_at_start() {
     let all = ["changed", "removed", "extended", "deleted"];
     let manifests: String = all.iter().map(|name| config_map(name, &[("a", "1"), ("b", "2")])).collect();
     let mut scene = Scene::with(&manifests);
+    // What it applied has to be written down: without that an agent cannot tell a hand from an older revision.
+    scene.quiet();
     scene.agent().kill();
     scene.kubectl(&["patch", "configmap", "changed", "--patch", r#"{"data":{"a":"x"}}"#]);
     let removal = r#"[{"op": "remove", "path": "/data/a"}]"#;
