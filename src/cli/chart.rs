@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::charts::{CacheArgs, LoginArgs};
+use super::offline::{CACHE_BYTES, KUBE_VERSION, load};
 use super::sops::SopsArgs;
 use super::status::Output;
 use super::{paint, plan};
@@ -21,11 +22,6 @@ use crate::plan::{Difference, Fate, compare};
 use crate::render::{DesiredSet, RenderCache, RenderContext, render_environment};
 use crate::sops::Keyring;
 use crate::source::{ChartStore, Logins, ReadLimits, Source};
-
-/// The version of Kubernetes that charts see where no cluster is asked.
-const KUBE_VERSION: &str = "v1.36.0";
-/// Nothing is rendered twice.
-const CACHE_BYTES: usize = 1 << 20;
 
 const AFTER: &str = "\
 Finds the newest version that each chart's range allows, fetches it, writes its
@@ -164,10 +160,7 @@ struct Updated {
 
 impl Update<'_> {
     fn environment(&self, name: &str, component: Option<&str>) -> anyhow::Result<Updated> {
-        let loaded = environment::load(self.files, name).map_err(|errors| {
-            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            anyhow::anyhow!("{}", lines.join("\n  "))
-        })?;
+        let loaded = load(self.files, name)?;
         let components = &loaded.environment.spec.components;
         let all: Vec<(&str, &RemoteChart)> = (0..components.len())
             .filter_map(|index| Some((components[index].name.as_str(), loaded.remote_chart(index)?)))

@@ -10,6 +10,7 @@ mod check;
 mod cluster;
 mod completion;
 mod limits;
+mod offline;
 mod overview;
 pub(crate) mod paint;
 mod plan;

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::annotated::Annotated;
 use super::charts::{CacheArgs, LoginArgs};
+use super::offline::{CACHE_BYTES, KUBE_VERSION, MASK, load};
 use super::paint;
 use super::sops::SopsArgs;
 use super::source::SourceArgs;
 use super::status::Output;
-use crate::environment;
 use crate::helm::yaml::json_to_yaml;
 use crate::helm::{DEFAULT_API_VERSIONS, Hook};
 use crate::manifest::{FieldPath, FieldSet, Manifest};
@@ -21,13 +21,6 @@ use crate::render::{
     Component, DesiredObject, RenderCache, RenderContext, RenderedComponent, helm_text, origins,
     render_environment,
 };
-
-/// The version of Kubernetes that charts see where no cluster is asked.
-pub(super) const KUBE_VERSION: &str = "v1.36.0";
-/// What a cached rendering may take: each component is rendered once here anyway.
-pub(super) const CACHE_BYTES: usize = 64 << 20;
-/// What stands in the place of a Secret's values.
-pub(super) const MASK: &str = "(masked)";
 
 const AFTER: &str = "\
 No cluster is needed. The manifests are those that the agent would send, its
@@ -90,10 +83,7 @@ pub struct RenderArgs {
 pub fn run(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     let source = args.source.open()?;
     let snapshot = super::runtime()?.block_on(source.latest())?;
-    let loaded = environment::load(&*snapshot, &args.environment).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("{}", lines.join("\n  "))
-    })?;
+    let loaded = load(&*snapshot, &args.environment)?;
     let cache = RenderCache::new(CACHE_BYTES);
     // What Helm assumes without a cluster, and what the user adds.
     let mut api_versions: Vec<String> = DEFAULT_API_VERSIONS.map(ToOwned::to_owned).into();

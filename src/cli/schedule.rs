@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 use jiff::{SpanRound, Timestamp, Unit};
 use serde::Serialize;
 
+use super::offline::load;
 use super::paint;
 use super::source::SourceArgs;
 use crate::environment::{self, Loaded, Producer};
-use crate::manifest::Files;
 use crate::schedule::{self, Run, Schedule};
 
 /// How the runs are printed.
@@ -73,13 +73,6 @@ pub fn run(args: &ScheduleArgs) -> anyhow::Result<ExitCode> {
         Output::Table => anstream::print!("{}", table(&plans, now)),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn load(files: &dyn Files, name: &str) -> anyhow::Result<Loaded> {
-    environment::load(files, name).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("{}", lines.join("\n"))
-    })
 }
 
 /// A producer with its next runs.

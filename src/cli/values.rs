@@ -7,11 +7,10 @@ use serde_json::{Value, json};
 
 use super::annotated::Annotated;
 use super::charts::{CacheArgs, LoginArgs};
-use super::render::{CACHE_BYTES, KUBE_VERSION, MASK};
+use super::offline::{CACHE_BYTES, KUBE_VERSION, MASK, load};
 use super::sops::SopsArgs;
 use super::source::SourceArgs;
 use super::status::Output;
-use crate::environment;
 use crate::helm::{DEFAULT_API_VERSIONS, SettledContent, SettledValue};
 use crate::manifest::SourceLine;
 use crate::render::{ComponentValues, RenderCache, RenderContext, component_values};
@@ -57,10 +56,7 @@ pub struct ValuesArgs {
 pub fn run(args: &ValuesArgs) -> anyhow::Result<ExitCode> {
     let source = args.source.open()?;
     let snapshot = super::runtime()?.block_on(source.latest())?;
-    let loaded = environment::load(&*snapshot, &args.environment).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("{}", lines.join("\n  "))
-    })?;
+    let loaded = load(&*snapshot, &args.environment)?;
     let charts = args.charts.store(&args.source.state());
     let logins = |secret: &str| args.logins.login(secret);
     let context = RenderContext {
