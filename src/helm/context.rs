@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::chart::{ChartFile, Dependency, ImportValue, Maintainer, Metadata};
+use super::chart::{Dependency, ImportValue, Maintainer, Metadata, TemplateFile};
 use super::dependencies::{ChartPath, Release};
 use super::files::ChartFiles;
 use super::structs;
@@ -14,7 +14,7 @@ use super::value::{Entry, List, ListType, Map, MapType, Object, Str, Value};
 
 /// One template file of a release.
 pub(super) struct Renderable<'c> {
-    pub(super) file: &'c ChartFile,
+    pub(super) file: &'c TemplateFile,
     /// The root that all templates of its chart share.
     pub(super) root: Map,
     /// The folder of the chart's templates: `.Template.BasePath`.

@@ -9,26 +9,22 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use regex::Regex;
 
-use super::chart::Chart;
+use super::chart::{Chart, ChartFile};
 use super::signature::{Param, Signature};
 use super::value::{List, ListType, Map, MapType, Object, Value};
 use super::yaml::to_yaml;
 
 /// Files by their paths from the chart's folder.
 #[derive(Clone, Debug)]
-pub(super) struct ChartFiles(BTreeMap<Arc<str>, Arc<[u8]>>);
+pub(super) struct ChartFiles(BTreeMap<Arc<str>, ChartFile>);
 
 impl ChartFiles {
     pub(super) fn of(chart: &Chart) -> Self {
-        Self(chart.files.iter().map(|file| (Arc::clone(&file.name), Arc::clone(&file.data))).collect())
+        Self(chart.files.iter().map(|file| (Arc::clone(&file.name), file.clone())).collect())
     }
 
-    fn get(&self, name: &str) -> &[u8] {
-        self.0.get(name).map_or(&[], |data| data)
-    }
-
-    fn bytes(&self, name: &str) -> Value {
-        self.0.get(name).map_or_else(|| List::bytes(Arc::default()).into(), bytes)
+    fn get(&self, name: &str) -> Arc<[u8]> {
+        self.0.get(name).map(ChartFile::data).unwrap_or_default()
     }
 
     fn glob(&self, pattern: &str) -> Self {
@@ -39,7 +35,7 @@ impl ChartFiles {
             self.0
                 .iter()
                 .filter(|(name, _)| fits(name))
-                .map(|(name, data)| (name.clone(), data.clone()))
+                .map(|(name, file)| (name.clone(), file.clone()))
                 .collect(),
         )
     }
@@ -47,15 +43,15 @@ impl ChartFiles {
     /// The files under the last parts of their paths; of two of one name the last by path stays.
     fn by_base(&self, text: impl Fn(&[u8]) -> String) -> String {
         let map = Map::of(MapType::String);
-        for (name, data) in &self.0 {
-            map.insert(name.rsplit('/').next().unwrap_or(name), Value::from(text(data)));
+        for (name, file) in &self.0 {
+            map.insert(name.rsplit('/').next().unwrap_or(name), Value::from(text(&file.data())));
         }
         let yaml = to_yaml(&Value::Map(map)).unwrap_or_default();
         yaml.strip_suffix('\n').map(str::to_owned).unwrap_or(yaml)
     }
 
     fn lines(&self, name: &str) -> Value {
-        let text = text(self.get(name));
+        let text = text(&self.get(name));
         if text.is_empty() {
             return Value::List(List::of(ListType::String, Vec::new()));
         }
@@ -64,8 +60,8 @@ impl ChartFiles {
     }
 }
 
-fn bytes(data: &Arc<[u8]>) -> Value {
-    Value::List(List::bytes(Arc::clone(data)))
+fn bytes(file: &ChartFile) -> Value {
+    Value::List(List::bytes(file.data()))
 }
 
 fn text(data: &[u8]) -> String {
@@ -97,8 +93,8 @@ impl Object for ChartFiles {
     fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, String> {
         let argument = arguments.first().and_then(Value::as_str).unwrap_or_default();
         Ok(match name {
-            "Get" => Value::from(text(self.get(argument))),
-            "GetBytes" => self.bytes(argument),
+            "Get" => Value::from(text(&self.get(argument))),
+            "GetBytes" => Value::List(List::bytes(self.get(argument))),
             "Glob" => Value::Object(Rc::new(self.glob(argument))),
             "Lines" => self.lines(argument),
             "AsConfig" => Value::from(self.by_base(text)),
@@ -110,8 +106,8 @@ impl Object for ChartFiles {
         let shown: Vec<String> = self
             .0
             .iter()
-            .map(|(name, data)| {
-                let bytes: Vec<String> = data.iter().map(u8::to_string).collect();
+            .map(|(name, file)| {
+                let bytes: Vec<String> = file.data().iter().map(u8::to_string).collect();
                 format!("{name}:[{}]", bytes.join(" "))
             })
             .collect();
@@ -119,7 +115,7 @@ impl Object for ChartFiles {
     }
 
     fn content(&self) -> Option<Value> {
-        Some(Value::map(self.0.iter().map(|(name, data)| (Arc::clone(name), bytes(data)))))
+        Some(Value::map(self.0.iter().map(|(name, file)| (Arc::clone(name), bytes(file)))))
     }
 
     fn truth(&self) -> bool {
@@ -194,9 +190,8 @@ mod tests {
     use super::*;
 
     fn files(entries: &[(&str, &str)]) -> ChartFiles {
-        ChartFiles(
-            entries.iter().map(|(name, text)| (Arc::from(*name), Arc::from(text.as_bytes()))).collect(),
-        )
+        let file = |name: &str, text: &str| ChartFile::read(name, text.as_bytes());
+        ChartFiles(entries.iter().map(|(name, text)| (Arc::from(*name), file(name, text))).collect())
     }
 
     fn call(files: &ChartFiles, name: &str, argument: &str) -> Value {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::capabilities::Capabilities;
-use super::chart::Chart;
+use super::chart::{Chart, ChartFile};
 use super::context::{self, is_partial};
 use super::dependencies::{Release as Tree, is_compatible};
 use super::go::quote::quote;
@@ -111,7 +111,7 @@ pub struct RenderedFile {
 #[derive(Clone, Debug)]
 enum Text {
     /// A file of the chart as it is.
-    File(Arc<[u8]>),
+    File(ChartFile),
     /// A part of what a template wrote, and who wrote which part of that.
     Part { whole: Str, part: Range<usize>, written: Arc<Written> },
 }
@@ -120,7 +120,7 @@ impl RenderedFile {
     /// The text, from the document's first character that is not blank on.
     pub fn text(&self) -> Cow<'_, str> {
         match &self.text {
-            Text::File(data) => String::from_utf8_lossy(data),
+            Text::File(file) => Cow::Owned(String::from_utf8_lossy(&file.data()).into_owned()),
             Text::Part { whole, part, .. } => Cow::Borrowed(&whole[part.clone()]),
         }
     }
@@ -460,7 +460,7 @@ fn crds(tree: &Tree<'_>) -> Vec<RenderedFile> {
                     name: String::new(),
                     node: None,
                     hook: None,
-                    text: Text::File(Arc::clone(&file.data)),
+                    text: Text::File(file.clone()),
                 });
             }
         }

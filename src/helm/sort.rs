@@ -187,8 +187,8 @@ fn split_lines(file: &str) -> Vec<(usize, &str)> {
     documents
 }
 
-/// Reads the heads of a file's documents, and keeps all of them where `nodes` are wanted. Hooks of a kind that Helm does not know are left out, as Helm does.
-/// The error is what YAML or Go's JSON decoder says.
+/// Reads the heads of a file's documents, and keeps all of them where `nodes` are wanted. Hooks of a kind that Helm does not
+/// know are left out, as Helm does. The error is what YAML or Go's JSON decoder says.
 pub(super) fn documents<'t>(
     file: &'t str,
     nodes: bool,

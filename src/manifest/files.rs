@@ -1,5 +1,6 @@
 //! A read-only view of the files of one revision, as rendering sees it.
 
+use std::fmt;
 use std::sync::Arc;
 
 /// What a path is.
@@ -26,6 +27,34 @@ pub struct FileEntry {
     pub id: String,
     /// The size in bytes; 0 for anything but files.
     pub size: u64,
+}
+
+/// The bytes of a file, read or to be read each time when they are asked for.
+#[derive(Clone)]
+pub enum Content {
+    /// The bytes.
+    Read(Arc<[u8]>),
+    /// Who reads them.
+    Later(Arc<dyn Fn() -> Arc<[u8]> + Send + Sync>),
+}
+
+impl Content {
+    /// The bytes.
+    pub fn bytes(&self) -> Arc<[u8]> {
+        match self {
+            Self::Read(data) => Arc::clone(data),
+            Self::Later(read) => read(),
+        }
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(data) => write!(f, "Read({} bytes)", data.len()),
+            Self::Later(_) => f.write_str("Later"),
+        }
+    }
 }
 
 /// Why a file could not be read. Paths are from the root of the repository.
@@ -92,6 +121,10 @@ pub trait Files: Send + Sync {
     fn entry(&self, path: &str) -> Result<Option<FileEntry>, FilesError>;
     /// The bytes of the file at `path`.
     fn read(&self, path: &str) -> Result<Arc<[u8]>, FilesError>;
+    /// The same for a file that may never be looked at, such as a chart's CRDs.
+    fn read_later(&self, path: &str) -> Result<Content, FilesError> {
+        self.read(path).map(Content::Read)
+    }
     /// All files (not folders) under `folder`, recursively, in byte order of their paths. Symbolic links and submodules are
     /// listed with their kind, and never entered.
     fn walk(&self, folder: &str) -> Result<Vec<FileEntry>, FilesError>;

@@ -16,7 +16,7 @@ mod secret;
 pub use confidential::Confidential;
 pub use digest::{Digest, DigestError};
 pub use fields::{FieldSet, FieldsError, ManagedEntry, Operation, summarise};
-pub use files::{EntryKind, FileEntry, Files, FilesError};
+pub use files::{Content, EntryKind, FileEntry, Files, FilesError};
 pub use key::{GroupKind, ObjectKey};
 pub use membership::{COMPONENT, HOLD, MANAGER, PART_OF, apply_set_id, is_membership};
 pub use object::{Manifest, ManifestError, ManifestSource, only};

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::manifest::{EntryKind, FileEntry, Files, FilesError};
+use crate::manifest::{Content, EntryKind, FileEntry, Files, FilesError};
 
 /// How many files a chart's folder may hold, and how deep folders may lie in each other.
 const MAX_FILES: usize = 100_000;
@@ -28,12 +28,14 @@ pub struct LocalFiles {
     root: PathBuf,
     /// The symbolic links, with the files that they lead to, or what is not there.
     links: Mutex<Vec<Link>>,
+    /// What could not be read when it was asked for.
+    failed: Arc<Mutex<Option<FilesError>>>,
 }
 
 impl LocalFiles {
     /// The files below this folder.
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_path_buf(), links: Mutex::default() }
+        Self { root: root.to_path_buf(), links: Mutex::default(), failed: Arc::default() }
     }
 
     /// The symbolic links that were met, in the order of their paths.
@@ -41,6 +43,11 @@ impl LocalFiles {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner).clone();
         links.sort_by(|left, right| left.path.split('/').cmp(right.path.split('/')));
         links
+    }
+
+    /// The first error of a file that was there, and was gone when it was asked for.
+    pub(super) fn failed(&self) -> Option<FilesError> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn place(&self, path: &str) -> Result<PathBuf, FilesError> {
@@ -130,6 +137,20 @@ impl Files for LocalFiles {
         fs::read(self.place(path)?).map(Arc::from).map_err(|error| unreadable(path, &error))
     }
 
+    fn read_later(&self, path: &str) -> Result<Content, FilesError> {
+        let place = self.place(path)?;
+        // Who may not read it is told so now, as Helm does.
+        fs::File::open(&place).map_err(|error| unreadable(path, &error))?;
+        let (path, failed) = (path.to_owned(), Arc::clone(&self.failed));
+        Ok(Content::Later(Arc::new(move || {
+            fs::read(&place).map(Arc::from).unwrap_or_else(|error| {
+                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                failed.get_or_insert_with(|| unreadable(&path, &error));
+                Arc::default()
+            })
+        })))
+    }
+
     fn walk(&self, folder: &str) -> Result<Vec<FileEntry>, FilesError> {
         let mut found = Vec::new();
         self.collect(folder, 0, &mut found)?;
@@ -162,5 +183,25 @@ impl Files for LocalFiles {
         }
         found.sort_by(|left, right| left.path.cmp(&right.path));
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_vanished_before_it_was_read_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("a.txt");
+        fs::write(&place, "a").unwrap();
+        let files = LocalFiles::new(folder.path());
+        let content = files.read_later("a.txt").unwrap();
+        assert_eq!(&*content.bytes(), b"a");
+        assert!(files.failed().is_none());
+        fs::remove_file(&place).unwrap();
+        assert!(content.bytes().is_empty());
+        assert!(matches!(files.failed(), Some(FilesError::NotFound { path }) if path == "a.txt"));
+        assert!(files.read_later("a.txt").is_err());
     }
 }

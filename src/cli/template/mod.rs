@@ -217,9 +217,9 @@ fn template(
     let path = if elsewhere.is_none() { locate(&reference, folder)? } else { PathBuf::new() };
     let layers = layers(args, folder, helm)?;
     check_layers(&layers, helm).map_err(|error| error.to_string())?;
-    let chart = match &elsewhere {
-        Some(elsewhere) => remote::fetch(&args.accepted, elsewhere, helm)?,
-        None => load(&path, warnings)?,
+    let (chart, files) = match &elsewhere {
+        Some(elsewhere) => (remote::fetch(&args.accepted, elsewhere, helm)?, None),
+        None => load(&path, warnings).map(|(chart, files)| (chart, Some(files)))?,
     };
     let release =
         Release { name, namespace: args.namespace.clone(), revision: 1, is_upgrade: args.is_upgrade };
@@ -252,7 +252,10 @@ fn template(
             nothing.print(&shown, stdout).map_err(|error| error.to_string())?;
         }
     }
-    Ok((chart, output))
+    match files.and_then(|files| files.failed()) {
+        Some(error) => Err(error.to_string()),
+        None => Ok((chart, output)),
+    }
 }
 
 /// The text of an error; with `--debug`, what templates wrote that is no YAML goes to standard output.
@@ -341,7 +344,8 @@ fn locate(reference: &str, folder: &Path) -> Result<PathBuf, String> {
     })
 }
 
-fn load(path: &Path, warnings: &mut Warnings) -> Result<Chart, String> {
+/// A chart of this machine, and the files that it may still read.
+fn load(path: &Path, warnings: &mut Warnings) -> Result<(Chart, LocalFiles), String> {
     let helm = warnings.helm();
     if path.is_dir() {
         let file = path.join("Chart.yaml");
@@ -374,11 +378,12 @@ fn load(path: &Path, warnings: &mut Warnings) -> Result<Chart, String> {
             let fields = [("path", link.as_str()), ("resolved", target.as_str())];
             warnings.note(text, &fields, "walk.go:75", &text3);
         }
-        return chart.map_err(|error| error.to_string());
+        return chart.map(|chart| (chart, files)).map_err(|error| error.to_string());
     }
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let parent = path.parent().unwrap_or(Path::new("/"));
-    Chart::load_as(&LocalFiles::new(parent), name, helm).map_err(|error| {
+    let files = LocalFiles::new(parent);
+    Chart::load_as(&files, name, helm).map(|chart| (chart, files)).map_err(|error| {
         let reason = error.to_string();
         if reason == "gzip: invalid header" {
             let kind = if name.ends_with(".yaml") || name.ends_with(".yml") {

@@ -1,12 +1,12 @@
 //! Packed charts: a gzipped tar whose files all lie in one folder (Helm's pkg/chart/loader/archive).
 
 use std::io::Read;
-use std::sync::Arc;
 
 use flate2::read::GzDecoder;
 
-use super::load::{MAX_CHART_BYTES, RawFile, without_mark};
+use super::load::{MAX_CHART_BYTES, RawFile};
 use crate::helm::go::quote::quote;
+use crate::manifest::Content;
 
 /// The most files that a packed chart may hold.
 const MAX_FILES: usize = 20_000;
@@ -46,7 +46,7 @@ pub(super) fn unpack(archive: &[u8], origin: &str) -> Result<Vec<RawFile>, Strin
         files.push(RawFile {
             path: format!("{origin}/{name}").into(),
             name,
-            data: Arc::from(without_mark(&data)),
+            content: Content::Read(data.into()),
         });
     }
     if files.is_empty() {
@@ -138,7 +138,7 @@ pub(in crate::helm) mod tests {
         let files =
             unpack(&pack(&[("a/Chart.yaml", "name: a"), ("a/./templates//x.yaml", "x")]), "c/a.tgz").unwrap();
         assert_eq!(files[0].name, "Chart.yaml");
-        assert_eq!(&*files[0].data, b"name: a");
+        assert_eq!(&*files[0].content.bytes(), b"name: a");
         assert_eq!(files[1].name, "templates/x.yaml");
         assert_eq!(&*files[1].path, "c/a.tgz/templates/x.yaml");
     }

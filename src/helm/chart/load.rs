@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::archive::unpack;
 use super::ignore::Rules;
-use super::{Chart, ChartError, ChartFile, Metadata};
+use super::{Chart, ChartError, ChartFile, Metadata, TemplateFile};
 use crate::helm::decode::decode;
 use crate::helm::template::HelmVersion;
 use crate::helm::values::read_documents;
 use crate::helm::warnings::Warnings;
 use crate::helm::yaml::YamlLimits;
-use crate::manifest::{EntryKind, Files, FilesError};
+use crate::manifest::{Content, EntryKind, Files, FilesError};
 
 /// What a chart's files may amount to; Helm's own limit.
 pub(super) const MAX_CHART_BYTES: u64 = 100 << 20;
@@ -33,8 +33,22 @@ pub(super) struct RawFile {
     pub(super) name: String,
     /// The path from the root of the repository.
     pub(super) path: Arc<str>,
-    /// The bytes, without a byte order mark.
-    pub(super) data: Arc<[u8]>,
+    /// The bytes; a byte order mark is taken from them when they are asked for.
+    pub(super) content: Content,
+}
+
+impl RawFile {
+    /// The bytes that rendering needs in any case.
+    fn data(&self) -> Result<Arc<[u8]>, ChartError> {
+        let data = self.content.bytes();
+        refuse_pointer(&self.path, &data)?;
+        Ok(without_mark(data))
+    }
+
+    /// The same as text.
+    fn text(&self) -> Result<String, ChartError> {
+        Ok(String::from_utf8_lossy(&self.data()?).into_owned())
+    }
 }
 
 /// Reads a chart: a folder, or a packed one.
@@ -65,8 +79,11 @@ fn refuse_pointer(path: &str, data: &[u8]) -> Result<(), ChartError> {
     Ok(())
 }
 
-pub(super) fn without_mark(data: &[u8]) -> &[u8] {
-    data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(data)
+pub(super) fn without_mark(data: Arc<[u8]>) -> Arc<[u8]> {
+    match data.strip_prefix(b"\xEF\xBB\xBF") {
+        Some(rest) => Arc::from(rest),
+        None => data,
+    }
 }
 
 fn read_folder(files: &dyn Files, folder: &str) -> Result<Vec<RawFile>, ChartError> {
@@ -105,10 +122,12 @@ fn read_folder(files: &dyn Files, folder: &str) -> Result<Vec<RawFile>, ChartErr
     entries
         .into_iter()
         .map(|(name, path)| {
-            let data = files.read(&path)?;
-            refuse_pointer(&path, &data)?;
-            let data = if data.starts_with(b"\xEF\xBB\xBF") { Arc::from(&data[3..]) } else { data };
-            Ok(RawFile { name, path: path.into(), data })
+            // `.Files` and CRDs are much, and seldom asked for.
+            let content = files.read_later(&path)?;
+            if let Content::Read(data) = &content {
+                refuse_pointer(&path, data)?;
+            }
+            Ok(RawFile { name, path: path.into(), content })
         })
         .collect()
 }
@@ -132,12 +151,12 @@ fn load_files(files: Vec<RawFile>, depth: usize, helm: HelmVersion) -> Result<Ch
             "Chart.yaml" => {}
             "Chart.lock" => check_lock(&file)?,
             "values.yaml" => {
-                let text = String::from_utf8_lossy(&file.data);
+                let text = file.text()?;
                 chart.values = read_documents(&text, helm)
                     .map_err(|reason| ChartError::Document { name: "values.yaml".into(), reason })?;
                 chart.values_path = Arc::clone(&file.path);
             }
-            "values.schema.json" => chart.schema = Some(Arc::clone(&file.data)),
+            "values.schema.json" => chart.schema = Some(file.data()?),
             "requirements.yaml" => {
                 let metadata = metadata.get_or_insert_default();
                 if metadata.api_version != "v1" {
@@ -156,7 +175,9 @@ fn load_files(files: Vec<RawFile>, depth: usize, helm: HelmVersion) -> Result<Ch
                     warnings.print("load.go:138", REQUIREMENTS_LOCK);
                 }
             }
-            _ if name.starts_with("templates/") => chart.templates.push(ChartFile::from(file)),
+            _ if name.starts_with("templates/") => {
+                chart.templates.push(TemplateFile::new(&file, &file.data()?))
+            }
             _ if name.starts_with("charts/") => {
                 if Path::new(name).extension().is_some_and(|extension| extension == "prov") {
                     chart.files.push(ChartFile::from(file));
@@ -204,7 +225,7 @@ fn read_metadata(files: &[RawFile], helm: HelmVersion) -> Result<Option<Metadata
 
 /// Reads a document over the metadata that is there.
 fn over(metadata: &mut Metadata, file: &RawFile, helm: HelmVersion) -> Result<(), ChartError> {
-    let text = String::from_utf8_lossy(&file.data);
+    let text = file.text()?;
     decode(&text, &YamlLimits::default(), |decoder, node| metadata.read(decoder, node)).map(|_| ()).map_err(
         |reason| {
             let reason = match helm {
@@ -221,7 +242,7 @@ fn over(metadata: &mut Metadata, file: &RawFile, helm: HelmVersion) -> Result<()
 
 /// A lock file changes nothing in rendering, but it must be YAML.
 fn check_lock(file: &RawFile) -> Result<(), ChartError> {
-    let text = String::from_utf8_lossy(&file.data);
+    let text = file.text()?;
     decode(&text, &YamlLimits::default(), |_, _| ())
         .map(|_| ())
         .map_err(|reason| ChartError::Document { name: file.name.clone(), reason })
@@ -242,7 +263,7 @@ fn load_subchart(
     if Path::new(name).extension().is_some_and(|extension| extension == "tgz") {
         return match files.first() {
             Some(file) if file.name == name => {
-                load_archive(&file.data, &file.path, depth, helm).map_err(wrap)
+                load_archive(&file.data()?, &file.path, depth, helm).map_err(wrap)
             }
             file => Err(ChartError::NotAnArchive {
                 parent: parent.to_owned(),

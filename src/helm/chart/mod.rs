@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::template::Tree;
 use super::template::{HelmVersion, TemplateError, parse};
 use super::values::ValuesDocument;
-use crate::manifest::{Files, FilesError};
+use crate::manifest::{Content, Files, FilesError};
 
 pub use ignore::is_in_ignored_folder;
 pub use metadata::{Dependency, ImportValue, Maintainer, Metadata};
@@ -28,7 +28,7 @@ pub struct Chart {
     pub(super) values: Vec<ValuesDocument>,
     pub(super) values_path: Arc<str>,
     pub(super) schema: Option<Arc<[u8]>>,
-    pub(super) templates: Vec<ChartFile>,
+    pub(super) templates: Vec<TemplateFile>,
     /// All other files: `.Files`, and those under `crds/`.
     pub(super) files: Vec<ChartFile>,
     pub(super) dependencies: Vec<Chart>,
@@ -38,14 +38,42 @@ pub struct Chart {
     pub(super) warnings: Vec<String>,
 }
 
-/// A file of a chart.
+/// A file of a chart that is not a template.
 #[derive(Clone, Debug)]
 pub(super) struct ChartFile {
     /// The path from the chart's folder.
     pub(super) name: Arc<str>,
     /// The path from the root of the repository; inside of an archive, the archive's path with the name.
     pub(super) path: Arc<str>,
-    pub(super) data: Arc<[u8]>,
+    content: Content,
+}
+
+impl ChartFile {
+    #[cfg(test)]
+    pub(super) fn read(name: &str, data: &[u8]) -> Self {
+        Self { name: name.into(), path: name.into(), content: Content::Read(data.into()) }
+    }
+
+    /// The bytes, without a byte order mark.
+    pub(super) fn data(&self) -> Arc<[u8]> {
+        load::without_mark(self.content.bytes())
+    }
+}
+
+impl From<load::RawFile> for ChartFile {
+    fn from(file: load::RawFile) -> Self {
+        Self { name: file.name.into(), path: file.path, content: file.content }
+    }
+}
+
+/// A file under `templates/`.
+#[derive(Clone, Debug)]
+pub(super) struct TemplateFile {
+    /// The path from the chart's folder.
+    pub(super) name: Arc<str>,
+    /// The path from the root of the repository; inside of an archive, the archive's path with the name.
+    pub(super) path: Arc<str>,
+    text: Arc<str>,
     /// The text's trees by the name that they were parsed under: with an alias, one file has several.
     parsed: Arc<Mutex<BTreeMap<Arc<str>, Trees>>>,
 }
@@ -53,22 +81,21 @@ pub(super) struct ChartFile {
 /// A file's own template and those that it defines.
 type Trees = Arc<Vec<Arc<Tree>>>;
 
-impl ChartFile {
+impl TemplateFile {
+    fn new(file: &load::RawFile, data: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(data).into();
+        Self { name: file.name.as_str().into(), path: Arc::clone(&file.path), text, parsed: Arc::default() }
+    }
+
     /// The text as templates, parsed once for all renderings.
     pub(super) fn parsed(&self, name: &Arc<str>, helm: HelmVersion) -> Result<Trees, TemplateError> {
         let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(trees) = parsed.get(name) {
             return Ok(Arc::clone(trees));
         }
-        let trees: Trees = Arc::new(parse(name, &String::from_utf8_lossy(&self.data), helm)?);
+        let trees: Trees = Arc::new(parse(name, &self.text, helm)?);
         parsed.insert(Arc::clone(name), Arc::clone(&trees));
         Ok(trees)
-    }
-}
-
-impl From<load::RawFile> for ChartFile {
-    fn from(file: load::RawFile) -> Self {
-        Self { name: file.name.into(), path: file.path, data: file.data, parsed: Arc::default() }
     }
 }
 

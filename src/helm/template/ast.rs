@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use smallvec::SmallVec;
+
 use crate::helm::functions::Function;
 use crate::helm::go::quote;
 use crate::helm::value::Str;
@@ -44,7 +46,7 @@ impl Tree {
     /// Whether it holds nothing but space, comments and definitions.
     pub(super) fn is_empty(&self) -> bool {
         self.root.nodes.iter().all(|node| match node {
-            Node::Text { start, end, .. } => self.text(*start, *end).trim().is_empty(),
+            Node::Text { at, end } => self.text(at.pos, *end).trim().is_empty(),
             _ => false,
         })
     }
@@ -70,19 +72,35 @@ pub struct At {
 #[derive(Debug)]
 pub struct List {
     pub at: At,
-    pub nodes: Vec<Node>,
+    pub nodes: Box<[Node]>,
 }
 
+/// Half of all nodes are text, so the others lie elsewhere. Trees are what rendering a large chart takes most memory for.
 #[derive(Debug)]
 pub enum Node {
-    Text { at: At, start: u32, end: u32 },
-    Action { at: At, pipe: Pipe },
+    /// From where it stands to this end.
+    Text {
+        at: At,
+        end: u32,
+    },
+    Action {
+        at: At,
+        pipe: Box<Pipe>,
+    },
     If(Box<Branch>),
     With(Box<Branch>),
     Range(Box<Branch>),
-    Template { at: At, name: Str, pipe: Option<Pipe> },
+    Template(Box<TemplateCall>),
     Break(At),
     Continue(At),
+}
+
+/// `{{template "name" pipeline}}`
+#[derive(Debug)]
+pub struct TemplateCall {
+    pub at: At,
+    pub name: Str,
+    pub pipe: Option<Pipe>,
 }
 
 #[derive(Debug)]
@@ -99,13 +117,13 @@ pub struct Pipe {
     pub at: At,
     pub assign: bool,
     pub declared: Vec<(Symbol, Str)>,
-    pub commands: Vec<Command>,
+    pub commands: SmallVec<[Command; 1]>,
 }
 
 #[derive(Debug)]
 pub struct Command {
     pub at: At,
-    pub args: Vec<Arg>,
+    pub args: Box<[Arg]>,
 }
 
 /// A variable's name as a number, the same all over a tree.
@@ -126,7 +144,7 @@ pub enum ArgKind {
     Dot,
     Nil,
     Number(Box<Number>),
-    Str { quoted: Box<str>, text: Str },
+    Str { quoted: Str, text: Str },
     Field(Box<[Str]>),
     Variable { symbol: Symbol, name: Str, fields: Box<[Str]> },
     Function(&'static Function),
@@ -221,16 +239,17 @@ fn show_node(tree: &Tree, node: &Node, out: &mut String) {
         out.push_str("{{end}}");
     };
     match node {
-        Node::Text { start, end, .. } => out.push_str(tree.text(*start, *end)),
+        Node::Text { at, end } => out.push_str(tree.text(at.pos, *end)),
         Node::Action { pipe, .. } => drop(write!(out, "{{{{{pipe}}}}}")),
         Node::If(node) => branch("if", node),
         Node::With(node) => branch("with", node),
         Node::Range(node) => branch("range", node),
-        Node::Template { name, pipe: None, .. } => {
-            let _ = write!(out, "{{{{template {}}}}}", quote::quote(name));
-        }
-        Node::Template { name, pipe: Some(pipe), .. } => {
-            let _ = write!(out, "{{{{template {} {pipe}}}}}", quote::quote(name));
+        Node::Template(call) => {
+            let _ = write!(out, "{{{{template {}", quote::quote(&call.name));
+            if let Some(pipe) = &call.pipe {
+                let _ = write!(out, " {pipe}");
+            }
+            out.push_str("}}");
         }
         Node::Break(_) => out.push_str("{{break}}"),
         Node::Continue(_) => out.push_str("{{continue}}"),
@@ -261,8 +280,8 @@ fn find_in_node(tree: &Tree, node: &Node, id: u32) -> Found {
     match node {
         Node::Text { at, .. } | Node::Break(at) | Node::Continue(at) => hit(*at, id, show),
         Node::Action { at, pipe } => hit(*at, id, show).or_else(|| find_in_pipe(pipe, id)),
-        Node::Template { at, pipe, .. } => {
-            hit(*at, id, show).or_else(|| pipe.as_ref().and_then(|pipe| find_in_pipe(pipe, id)))
+        Node::Template(call) => {
+            hit(call.at, id, show).or_else(|| call.pipe.as_ref().and_then(|pipe| find_in_pipe(pipe, id)))
         }
         Node::If(branch) | Node::With(branch) | Node::Range(branch) => hit(branch.at, id, show)
             .or_else(|| find_in_pipe(&branch.pipe, id))

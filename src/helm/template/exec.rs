@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ast::{At, Branch, List, Node, Pipe, ROOT, Symbol, Tree};
+use super::ast::{At, Branch, List, Node, Pipe, ROOT, Symbol, TemplateCall, Tree};
 use super::error::{GoError, Result};
 use super::trace::Trace;
 use super::{ExecEnv, TemplateSet};
@@ -229,10 +229,10 @@ impl<'e> Exec<'e> {
     fn walk<'t>(&mut self, frame: &mut Frame<'t>, dot: &Operand, node: &'t Node) -> Result<Flow> {
         self.spend(1)?;
         match node {
-            Node::Text { start, end, .. } => {
-                let text = frame.tree.text(*start, *end);
+            Node::Text { at, end } => {
+                let text = frame.tree.text(at.pos, *end);
                 if let Some(trace) = &mut self.trace {
-                    trace.text(*start, text.len(), self.out.len() - self.base);
+                    trace.text(at.pos, text.len(), self.out.len() - self.base);
                 }
                 self.out.push_str(text);
                 self.check_output()?;
@@ -241,7 +241,7 @@ impl<'e> Exec<'e> {
             Node::If(branch) => return self.if_or_with(frame, dot, branch, false),
             Node::With(branch) => return self.if_or_with(frame, dot, branch, true),
             Node::Range(branch) => return self.range(frame, dot, branch),
-            Node::Template { at, name, pipe } => self.template(frame, dot, *at, name, pipe.as_ref())?,
+            Node::Template(call) => self.template(frame, dot, call)?,
             Node::Break(_) => return Ok(Flow::Break),
             Node::Continue(_) => return Ok(Flow::Continue),
         }
@@ -300,23 +300,16 @@ impl<'e> Exec<'e> {
         flow
     }
 
-    fn template<'t>(
-        &mut self,
-        frame: &mut Frame<'t>,
-        dot: &Operand,
-        at: At,
-        name: &Str,
-        pipe: Option<&'t Pipe>,
-    ) -> Result<()> {
-        frame.at = at.id;
-        let Some(tree) = self.scope.lookup(name).cloned() else {
-            return Err(frame.error(&format!("template {} not defined", quote::quote(name))));
+    fn template<'t>(&mut self, frame: &mut Frame<'t>, dot: &Operand, call: &'t TemplateCall) -> Result<()> {
+        frame.at = call.at.id;
+        let Some(tree) = self.scope.lookup(&call.name).cloned() else {
+            return Err(frame.error(&format!("template {} not defined", quote::quote(&call.name))));
         };
         if self.depth >= MAX_CALL_DEPTH {
             return Err(frame.error("exceeded maximum template depth (100000)"));
         }
         // Variables that the pipeline declares stay.
-        let data = match pipe {
+        let data = match &call.pipe {
             Some(pipe) => self.pipeline(frame, dot, pipe)?,
             None => Operand::of(Value::NoValue),
         };

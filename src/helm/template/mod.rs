@@ -117,7 +117,7 @@ impl TemplateSet {
     /// Parses a file's text and adds it and its definitions. What is added later replaces what was there under the
     /// same name, unless it is empty; so the order of the calls must be Helm's.
     pub fn add(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
-        let trees = parse(name, text, HelmVersion::default())?;
+        let trees = parse(name, &text.into(), HelmVersion::default())?;
         self.add_parsed(&trees);
         Ok(())
     }
@@ -152,8 +152,8 @@ impl TemplateSet {
 }
 
 /// Parses a text: its own tree and those that it defines. They can be shared between threads.
-pub fn parse(name: &str, text: &str, helm: HelmVersion) -> Result<Vec<Arc<Tree>>, TemplateError> {
-    let trees = parser::parse(&name.into(), &text.into(), helm).map_err(TemplateError::parse)?;
+pub fn parse(name: &str, text: &Arc<str>, helm: HelmVersion) -> Result<Vec<Arc<Tree>>, TemplateError> {
+    let trees = parser::parse(&name.into(), text, helm).map_err(TemplateError::parse)?;
     Ok(trees.into_iter().map(Arc::new).collect())
 }
 

@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::ast::{Arg, ArgKind, At, Branch, Command, List, Node, Pipe, ROOT, Source, Symbol, Tree};
+use smallvec::SmallVec;
+
+use super::ast::{
+    Arg, ArgKind, At, Branch, Command, List, Node, Pipe, ROOT, Source, Symbol, TemplateCall, Tree,
+};
 use super::lexer::{Item, Kind, Lexer};
 use super::{HelmVersion, literal};
 use crate::helm::functions;
@@ -23,6 +27,10 @@ pub fn parse(name: &Arc<str>, text: &Arc<str>, helm: HelmVersion) -> Result<Vec<
         state: State::default(),
         trees: Vec::new(),
         index: HashMap::new(),
+        nodes: Vec::new(),
+        args: Vec::new(),
+        words: HashMap::new(),
+        literals: HashMap::new(),
         nesting: 0,
         helm,
     };
@@ -89,6 +97,14 @@ struct Parser<'s> {
     state: State<'s>,
     trees: Vec<Tree>,
     index: HashMap<Arc<str>, usize>,
+    /// The nodes of the lists that are not complete: those of the innermost are the last.
+    nodes: Vec<Node>,
+    /// The arguments of the commands that are not complete, likewise.
+    args: Vec<Arg>,
+    /// The names of fields that were met: templates have few, and use them often.
+    words: HashMap<&'s str, Str>,
+    /// The literals that were met, as they are written, with their text.
+    literals: HashMap<&'s str, (Str, Str)>,
     nesting: usize,
     /// Whose functions there are.
     helm: HelmVersion,
@@ -180,7 +196,7 @@ impl<'s> Parser<'s> {
 
     fn top_level(&mut self) -> Result<List> {
         let pos = self.peek().pos;
-        let mut list = List { at: self.at(pos), nodes: Vec::new() };
+        let (at, first) = (self.at(pos), self.nodes.len());
         while self.peek().kind != Kind::Eof {
             if self.peek().kind == Kind::LeftDelim {
                 let delim = self.next();
@@ -192,11 +208,11 @@ impl<'s> Parser<'s> {
                 self.state.peek_count = 2;
             }
             match self.text_or_action()? {
-                Step::Node(node) => list.nodes.push(node),
+                Step::Node(node) => self.nodes.push(node),
                 Step::Ending(ending) => return self.error(format_args!("unexpected {}", ending.show())),
             }
         }
-        Ok(list)
+        Ok(List { at, nodes: self.nodes.drain(first..).collect() })
     }
 
     /// `{{define "name"}} ... {{end}}`, after its keyword.
@@ -228,17 +244,17 @@ impl<'s> Parser<'s> {
 
     fn item_list(&mut self) -> Result<(List, Ending)> {
         let pos = self.peek_non_space().pos;
-        let mut list = List { at: self.at(pos), nodes: Vec::new() };
+        let (at, first) = (self.at(pos), self.nodes.len());
         self.nesting += 1;
         if self.nesting > MAX_TEMPLATE_NESTING {
             return self.error(format_args!("actions are nested more than {MAX_TEMPLATE_NESTING} deep"));
         }
         while self.peek_non_space().kind != Kind::Eof {
             match with_stack(|| self.text_or_action())? {
-                Step::Node(node) => list.nodes.push(node),
+                Step::Node(node) => self.nodes.push(node),
                 Step::Ending(ending) => {
                     self.nesting -= 1;
-                    return Ok((list, ending));
+                    return Ok((List { at, nodes: self.nodes.drain(first..).collect() }, ending));
                 }
             }
         }
@@ -251,7 +267,7 @@ impl<'s> Parser<'s> {
             Kind::Text => {
                 let at = self.at(item.pos);
                 let end = at.pos + u32::try_from(item.text.len()).unwrap_or(0);
-                Ok(Step::Node(Node::Text { at, start: at.pos, end }))
+                Ok(Step::Node(Node::Text { at, end }))
             }
             Kind::LeftDelim => {
                 self.state.action_line = item.line;
@@ -283,7 +299,7 @@ impl<'s> Parser<'s> {
                 let pos = self.peek().pos;
                 let at = self.at(pos);
                 // Variables persist until the next "end".
-                Node::Action { at, pipe: self.pipeline("command", Kind::RightDelim)? }
+                Node::Action { at, pipe: Box::new(self.pipeline("command", Kind::RightDelim)?) }
             }
         };
         Ok(Step::Node(node))
@@ -337,7 +353,7 @@ impl<'s> Parser<'s> {
             let branch = Box::new(with_stack(|| self.control(context))?);
             self.nesting -= 1;
             let node = if context == "if" { Node::If(branch) } else { Node::With(branch) };
-            return Ok(List { at, nodes: vec![node] });
+            return Ok(List { at, nodes: Box::new([node]) });
         }
         match self.item_list()? {
             (list, Ending::End) => Ok(list),
@@ -353,7 +369,8 @@ impl<'s> Parser<'s> {
         let outer = std::mem::take(&mut self.state);
         self.body(&name, CONTEXT)?;
         self.state = outer;
-        Ok(Node::Template { at: self.at(item.pos), name: name.into(), pipe: Some(pipe) })
+        let call = TemplateCall { at: self.at(item.pos), name: name.into(), pipe: Some(pipe) };
+        Ok(Node::Template(Box::new(call)))
     }
 
     fn template(&mut self) -> Result<Node> {
@@ -365,14 +382,13 @@ impl<'s> Parser<'s> {
             self.backup();
             pipe = Some(self.pipeline(CONTEXT, Kind::RightDelim)?);
         }
-        Ok(Node::Template { at: self.at(item.pos), name: name.into(), pipe })
+        Ok(Node::Template(Box::new(TemplateCall { at: self.at(item.pos), name: name.into(), pipe })))
     }
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe> {
         let pos = self.peek_non_space().pos;
-        // Most have one command of one or two words.
-        let commands = Vec::with_capacity(1);
-        let mut pipe = Pipe { at: self.at(pos), assign: false, declared: Vec::new(), commands };
+        let mut pipe =
+            Pipe { at: self.at(pos), assign: false, declared: Vec::new(), commands: SmallVec::new() };
         self.declarations(&mut pipe, context)?;
         loop {
             let item = self.next_non_space();
@@ -471,11 +487,11 @@ impl<'s> Parser<'s> {
 
     fn command(&mut self) -> Result<Command> {
         let pos = self.peek_non_space().pos;
-        let mut command = Command { at: self.at(pos), args: Vec::with_capacity(2) };
+        let (at, first) = (self.at(pos), self.args.len());
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
-                command.args.push(operand);
+                self.args.push(operand);
             }
             let item = self.next();
             match item.kind {
@@ -486,10 +502,24 @@ impl<'s> Parser<'s> {
             }
             break;
         }
-        if command.args.is_empty() {
+        if self.args.len() == first {
             return self.error("empty command");
         }
-        Ok(command)
+        Ok(Command { at, args: self.args.drain(first..).collect() })
+    }
+
+    /// The name of a field, after its dot.
+    fn word(&mut self, field: &'s str) -> Str {
+        Arc::clone(self.words.entry(field).or_insert_with(|| field[1..].into()))
+    }
+
+    fn literal(&mut self, quoted: &'s str) -> Result<ArgKind> {
+        if !self.literals.contains_key(quoted) {
+            let text = quote::unquote(quoted).or_else(|error| self.error(error))?;
+            self.literals.insert(quoted, (quoted.into(), text.into()));
+        }
+        let (quoted, text) = self.literals[quoted].clone();
+        Ok(ArgKind::Str { quoted, text })
     }
 
     fn operand(&mut self) -> Result<Option<Arg>> {
@@ -500,7 +530,8 @@ impl<'s> Parser<'s> {
         let pos = self.peek().pos;
         let mut more: Vec<Str> = Vec::new();
         while self.peek().kind == Kind::Field {
-            more.push(self.next().text[1..].into());
+            let field = self.next().text;
+            more.push(self.word(field));
         }
         let join = |fields: Box<[Str]>, more: Vec<Str>| fields.into_vec().into_iter().chain(more).collect();
         let kind = match term.kind {
@@ -534,7 +565,7 @@ impl<'s> Parser<'s> {
                 let name = Arc::clone(&self.state.names[usize::from(symbol)]);
                 ArgKind::Variable { symbol, name, fields: Box::default() }
             }
-            Kind::Field => ArgKind::Field(Box::new([item.text[1..].into()])),
+            Kind::Field => ArgKind::Field(Box::new([self.word(item.text)])),
             Kind::Bool => ArgKind::Bool(item.text == "true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
                 ArgKind::Number(Box::new(literal::number(&item).or_else(|error| self.error(error))?))
@@ -550,10 +581,7 @@ impl<'s> Parser<'s> {
                 let at = self.at(pipe.at.pos as usize);
                 return Ok(Some(Arg { at, kind: ArgKind::Pipe(Box::new(pipe)) }));
             }
-            Kind::String | Kind::RawString => {
-                let text = quote::unquote(item.text).or_else(|error| self.error(error))?;
-                ArgKind::Str { quoted: item.text.into(), text: text.into() }
-            }
+            Kind::String | Kind::RawString => self.literal(item.text)?,
             _ => {
                 self.backup();
                 return Ok(None);
