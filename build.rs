@@ -2,9 +2,15 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    // Where a program may lie anywhere in memory, its tables of functions are written anew at each start: some hundred thousand
-    // addresses, which take more time and memory than small charts do. All else (stack, heap, libraries) stays random.
+    println!("cargo::rerun-if-changed=layout.ld");
     if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
+        // Where a program may lie anywhere in memory, its tables of functions are written anew at each start: some hundred
+        // thousand addresses, which take more time and memory than small charts do. All else (stack, heap, libraries) stays
+        // random.
         println!("cargo::rustc-link-arg-bins=-no-pie");
+        // Linux maps code by 16 pages. Rendering a chart runs a tenth of the program, which would lie in half of these
+        // pieces; side by side it is in a fifth of them, and the process is a third smaller.
+        let here = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        println!("cargo::rustc-link-arg-bins=-Wl,-T,{here}/layout.ld");
     }
 }

@@ -65,4 +65,16 @@ need_rust() {
         fail "Rust $have is too old, $rust_minimum or newer is needed" "rustup update stable"
     need_packages cc:build-essential make:build-essential pkg-config:pkg-config
     pkg-config --exists openssl || install_packages libssl-dev
+    openssl_within
+}
+
+# openssl_within: programs hold the parts of OpenSSL that they use. As a library of its own it is relocated at each start, which
+# takes more memory than rendering a small chart.
+openssl_within() {
+    local folder
+    folder=$(pkg-config --variable=libdir openssl)
+    [[ -e $folder/libcrypto.a ]] || return 0
+    export OPENSSL_STATIC=1 OPENSSL_LIB_DIR=$folder
+    OPENSSL_INCLUDE_DIR=$(pkg-config --variable=includedir openssl)
+    export OPENSSL_INCLUDE_DIR
 }
