@@ -235,7 +235,7 @@ run_oracle() {
 
 # compare_environments: what is rendered of each environment with what Helm makes of its charts and values.
 compare_environments() {
-    nice cargo build --locked --release --bin mooring && go -C tests/golden/oracle run . environments "$CARGO_TARGET_DIR/release/mooring"
+    ensure_program mooring && go -C tests/golden/oracle run . environments "$PROGRAM"
 }
 
 check_cron_cases() { go -C tests/golden/cron-oracle run . | diff - tests/golden/cron/cases.jsonl; }

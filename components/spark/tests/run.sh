@@ -34,8 +34,8 @@ if [[ ! -e $target/whole ]]; then
 fi
 
 if [[ -z ${MOORING_PRODUCER:-} ]]; then
-    nice cargo build --locked --release --bin mooring-producer --manifest-path "$CHECKOUT/Cargo.toml" >&2
-    MOORING_PRODUCER=${CARGO_TARGET_DIR:-$CHECKOUT/target}/release/mooring-producer
+    ensure_program mooring-producer >&2
+    MOORING_PRODUCER=$PROGRAM
 fi
 export MOORING_PRODUCER
 export LAKEHOUSE_JARS=$target/jars
