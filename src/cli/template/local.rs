@@ -143,11 +143,14 @@ impl Files for LocalFiles {
         fs::File::open(&place).map_err(|error| unreadable(path, &error))?;
         let (path, failed) = (path.to_owned(), Arc::clone(&self.failed));
         Ok(Content::Later(Arc::new(move || {
-            fs::read(&place).map(Arc::from).unwrap_or_else(|error| {
-                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                failed.get_or_insert_with(|| unreadable(&path, &error));
-                Arc::default()
-            })
+            fs::read(&place).map_or_else(
+                |error| {
+                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    failed.get_or_insert_with(|| unreadable(&path, &error));
+                    Arc::default()
+                },
+                Arc::from,
+            )
         })))
     }
 

@@ -176,7 +176,7 @@ fn load_files(files: Vec<RawFile>, depth: usize, helm: HelmVersion) -> Result<Ch
                 }
             }
             _ if name.starts_with("templates/") => {
-                chart.templates.push(TemplateFile::new(&file, &file.data()?))
+                chart.templates.push(TemplateFile::new(&file, &file.data()?));
             }
             _ if name.starts_with("charts/") => {
                 if Path::new(name).extension().is_some_and(|extension| extension == "prov") {
