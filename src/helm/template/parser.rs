@@ -514,12 +514,12 @@ impl<'s> Parser<'s> {
     }
 
     fn literal(&mut self, quoted: &'s str) -> Result<ArgKind> {
-        if !self.literals.contains_key(quoted) {
-            let text = quote::unquote(quoted).or_else(|error| self.error(error))?;
-            self.literals.insert(quoted, (quoted.into(), text.into()));
+        if let Some((quoted, text)) = self.literals.get(quoted).cloned() {
+            return Ok(ArgKind::Str { quoted, text });
         }
-        let (quoted, text) = self.literals[quoted].clone();
-        Ok(ArgKind::Str { quoted, text })
+        let text: Str = quote::unquote(quoted).or_else(|error| self.error(error))?.into();
+        let (written, text) = self.literals.entry(quoted).or_insert((quoted.into(), text)).clone();
+        Ok(ArgKind::Str { quoted: written, text })
     }
 
     fn operand(&mut self) -> Result<Option<Arg>> {
