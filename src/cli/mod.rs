@@ -26,7 +26,7 @@ use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,13 +63,16 @@ struct TemplateCli {
     command: TemplateCommand,
 }
 
+/// What is logged unless somebody wants it otherwise.
+const LOG_LEVEL: &str = "info";
+
 #[derive(Debug, Args)]
 struct LogArgs {
     /// How logs are written: `text` for people, `json` for machines, one object a line.
     #[arg(long, global = true, value_enum, default_value = "text", env = "MOORING_LOG_FORMAT")]
     log_format: crate::telemetry::LogFormat,
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,mooring::source=debug`.
-    #[arg(long, global = true, default_value = "info", env = "MOORING_LOG")]
+    #[arg(long, global = true, default_value = LOG_LEVEL, env = "MOORING_LOG")]
     log_level: String,
 }
 
@@ -134,7 +137,7 @@ pub fn main() -> ExitCode {
     if words.get(1).is_some_and(|word| word == "template") {
         return template_main(words);
     }
-    let cli = Cli::try_parse_from(words).unwrap_or_else(|error| error.exit());
+    let cli: Cli = parse(words).unwrap_or_else(|error| error.exit());
     if !cli.logs.start() {
         return ExitCode::FAILURE;
     }
@@ -158,9 +161,18 @@ pub fn main() -> ExitCode {
     })
 }
 
+fn parse<C: CommandFactory + FromArgMatches>(words: Vec<OsString>) -> Result<C, clap::Error> {
+    let mut command = C::command();
+    if template::has_ignored(&words) {
+        command = command.mut_subcommand("template", template::with_ignored);
+    }
+    let mut matches = command.try_get_matches_from_mut(words)?;
+    C::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
 /// [`main`] of `mooring template`.
 fn template_main(words: Vec<OsString>) -> ExitCode {
-    let cli = match TemplateCli::try_parse_from(template::arguments(words)) {
+    let cli: TemplateCli = match parse(template::arguments(words)) {
         Ok(cli) => cli,
         // Whoever has a script around `helm template` finds helm's words and exit code.
         Err(error) if error.use_stderr() => {
@@ -169,9 +181,10 @@ fn template_main(words: Vec<OsString>) -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    if !cli.logs.start() {
+    let TemplateCommand::Template(args) = cli.command;
+    // Only fetching has something to log, and to begin with it takes as long as many a template.
+    if (args.is_fetched() || cli.logs.log_level != LOG_LEVEL) && !cli.logs.start() {
         return ExitCode::FAILURE;
     }
-    let TemplateCommand::Template(args) = cli.command;
     template::run(&args)
 }

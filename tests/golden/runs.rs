@@ -5,7 +5,7 @@ use std::fs;
 
 use base64::Engine as _;
 use clap::{Args as _, Command, FromArgMatches as _};
-use mooring::cli::template::{Printed, TemplateArgs, arguments, flag_error, print};
+use mooring::cli::template::{Printed, TemplateArgs, arguments, flag_error, print, with_ignored};
 
 use crate::cases::{Outcome, compare};
 
@@ -68,7 +68,7 @@ fn check(entries: &BTreeMap<String, String>, prefix: &str, more: &[&str]) -> Res
     }
     let words = entries.get("arguments").map_or("demo\nchart\n", String::as_str);
     let words = arguments(words.lines().chain(more.iter().copied()).map(Into::into));
-    let command = TemplateArgs::augment_args(Command::new("template").no_binary_name(true));
+    let command = TemplateArgs::augment_args(with_ignored(Command::new("template").no_binary_name(true)));
     let printed = match command.try_get_matches_from(words) {
         Ok(matches) => {
             let arguments = TemplateArgs::from_arg_matches(&matches).map_err(|error| error.to_string())?;

@@ -2,9 +2,9 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::Args;
+use clap::{Arg, ArgAction, Args, Command};
 
-/// Flags that `helm template` takes and that change no byte of a chart on this disk, and those that cannot be obeyed.
+/// Flags that say where a chart is fetched from, how a failure is shown, and those that cannot be obeyed.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Accepted {
     /// What would be done: `client`; nothing else is
@@ -16,8 +16,6 @@ pub struct Accepted {
     /// A program between rendering and printing
     #[arg(long, value_name = "NAME", hide = true)]
     post_renderer: Option<String>,
-    #[arg(long, value_name = "TEXT", hide = true)]
-    post_renderer_args: Vec<String>,
     /// Addresses for getHostByName
     #[arg(long, hide = true)]
     enable_dns: bool,
@@ -30,94 +28,94 @@ pub struct Accepted {
     /// Fetch what is missing in charts/
     #[arg(long, hide = true)]
     pub(super) dependency_update: bool,
-    // What follows is for the release, the cluster or the download, none of which there is.
-    #[arg(long, hide = true)]
-    atomic: bool,
-    #[arg(long, value_name = "N", hide = true)]
-    burst_limit: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    ca_file: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    cert_file: Option<String>,
-    #[arg(long, value_name = "WHEN", alias = "colour", hide = true)]
-    color: Option<String>,
-    #[arg(long, value_name = "FOLDER", hide = true)]
-    content_cache: Option<String>,
     /// Print what templates wrote where it is no YAML
     #[arg(long)]
     pub(super) debug: bool,
     #[arg(long, value_name = "TEXT", hide = true)]
-    description: Option<String>,
-    #[arg(long, hide = true)]
-    devel: bool,
-    #[arg(long, hide = true)]
-    force: bool,
-    #[arg(long, hide = true)]
-    force_conflicts: bool,
-    #[arg(long, hide = true)]
-    force_replace: bool,
-    #[arg(long, hide = true)]
-    hide_notes: bool,
-    #[arg(long, hide = true)]
-    insecure_skip_tls_verify: bool,
-    #[arg(long, value_name = "FILE", hide = true)]
-    key_file: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    keyring: Option<String>,
-    #[arg(long, value_name = "URL", hide = true)]
-    kube_apiserver: Option<String>,
-    #[arg(long, value_name = "NAME", hide = true)]
-    kube_as_group: Vec<String>,
-    #[arg(long, value_name = "NAME", hide = true)]
-    kube_as_user: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    kube_ca_file: Option<String>,
-    #[arg(long, value_name = "NAME", hide = true)]
-    kube_context: Option<String>,
-    #[arg(long, hide = true)]
-    kube_insecure_skip_tls_verify: bool,
-    #[arg(long, value_name = "NAME", hide = true)]
-    kube_tls_server_name: Option<String>,
-    #[arg(long, value_name = "TOKEN", hide = true)]
-    kube_token: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    kubeconfig: Option<String>,
-    #[arg(short, long, value_name = "TEXT", hide = true)]
-    labels: Vec<String>,
-    #[arg(long, hide = true)]
-    pass_credentials: bool,
-    #[arg(long, value_name = "TEXT", hide = true)]
     pub(super) password: Option<String>,
     #[arg(long, hide = true)]
     pub(super) plain_http: bool,
-    #[arg(long, value_name = "N", hide = true)]
-    qps: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    registry_config: Option<String>,
-    #[arg(long, hide = true)]
-    render_subchart_notes: bool,
-    #[arg(long, hide = true)]
-    replace: bool,
-    #[arg(long, value_name = "FOLDER", hide = true)]
-    repository_cache: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    repository_config: Option<String>,
-    #[arg(long, hide = true)]
-    rollback_on_failure: bool,
-    #[arg(long, hide = true)]
-    server_side: bool,
-    #[arg(long, hide = true)]
-    take_ownership: bool,
-    #[arg(long, value_name = "TIME", hide = true)]
-    timeout: Option<String>,
     #[arg(long, value_name = "NAME", hide = true)]
     pub(super) username: Option<String>,
     #[arg(long, value_name = "VERSION", hide = true)]
     pub(super) version: Option<String>,
-    #[arg(long, value_name = "WAY", num_args = 0..=1, require_equals = true, default_missing_value = "watcher", hide = true)]
-    wait: Option<String>,
-    #[arg(long, hide = true)]
-    wait_for_jobs: bool,
+}
+
+/// Switches that `helm template` takes and that change no byte: they are for the release, the cluster or the download.
+const SWITCHES: [&str; 18] = [
+    "atomic",
+    "create-namespace",
+    "devel",
+    "disable-openapi-validation",
+    "force",
+    "force-conflicts",
+    "force-replace",
+    "hide-notes",
+    "insecure-skip-tls-verify",
+    "kube-insecure-skip-tls-verify",
+    "pass-credentials",
+    "render-subchart-notes",
+    "replace",
+    "rollback-on-failure",
+    "server-side",
+    "skip-crds",
+    "take-ownership",
+    "wait-for-jobs",
+];
+
+/// Such flags with a value.
+const OPTIONS: [&str; 24] = [
+    "burst-limit",
+    "ca-file",
+    "cert-file",
+    "color",
+    "colour",
+    "content-cache",
+    "description",
+    "key-file",
+    "keyring",
+    "kube-apiserver",
+    "kube-as-group",
+    "kube-as-user",
+    "kube-ca-file",
+    "kube-context",
+    "kube-tls-server-name",
+    "kube-token",
+    "kubeconfig",
+    "labels",
+    "post-renderer-args",
+    "qps",
+    "registry-config",
+    "repository-cache",
+    "repository-config",
+    "timeout",
+];
+
+/// One whose value may be left out.
+const WAIT: &str = "wait";
+
+/// The command with the flags that change nothing. They are left out where nobody gives them, since to make them up takes
+/// longer than to read all others.
+pub fn with_ignored(command: Command) -> Command {
+    let flag = |name: &'static str| Arg::new(name).long(name).hide(true);
+    let switches = SWITCHES.map(|name| flag(name).action(ArgAction::SetTrue));
+    let options = OPTIONS.map(|name| match name {
+        "labels" => flag(name).short('l').action(ArgAction::Append),
+        _ => flag(name).action(ArgAction::Append),
+    });
+    let wait = flag(WAIT).num_args(0..=1).require_equals(true).action(ArgAction::Append);
+    command.args(switches).args(options).arg(wait)
+}
+
+/// Whether there may be such a flag among these words.
+pub fn has_ignored(words: &[OsString]) -> bool {
+    words.iter().filter_map(|word| word.to_str()).any(|word| match word.strip_prefix("--") {
+        Some(flag) => {
+            let name = flag.split('=').next().unwrap_or_default();
+            name == WAIT || SWITCHES.contains(&name) || OPTIONS.contains(&name)
+        }
+        None => word.starts_with('-') && word.contains('l'),
+    })
 }
 
 impl Accepted {

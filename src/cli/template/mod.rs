@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Args;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Command};
 
 use super::limits::LimitArgs;
 use crate::helm::go::quote::quote;
@@ -25,6 +25,7 @@ use crate::helm::{
     is_in_ignored_folder, render_and_warn,
 };
 use flags::{Accepted, without_booleans};
+pub use flags::{has_ignored, with_ignored};
 pub use local::LocalFiles;
 
 /// The bytes that are written to standard output at once.
@@ -41,7 +42,7 @@ Examples:
 
 /// Arguments of `mooring template`.
 #[derive(Clone, Debug, Default, Args)]
-#[command(after_help = EXAMPLES, disable_version_flag = true)]
+#[command(after_help = EXAMPLES, disable_version_flag = true, args_override_self = true)]
 #[expect(clippy::struct_excessive_bools, reason = "they are helm template's flags")]
 pub struct TemplateArgs {
     /// The release's name (default: release-name), and the chart: a folder or a packed chart
@@ -106,15 +107,6 @@ pub struct TemplateArgs {
     /// Whose bytes to print: those of Helm 4 or of Helm 3
     #[arg(long, value_name = "VERSION", default_value = "4", value_parser = ["3", "4"])]
     helm: String,
-    /// Accepted for helm's sake: CRDs are printed with --include-crds only
-    #[arg(long, hide = true)]
-    skip_crds: bool,
-    /// Accepted for helm's sake: nothing is created
-    #[arg(long, hide = true)]
-    create_namespace: bool,
-    /// Accepted for helm's sake: nothing is sent to a cluster
-    #[arg(long, hide = true)]
-    disable_openapi_validation: bool,
     /// Accepted for helm's sake: a name is always there
     #[arg(short, long, hide = true)]
     generate_name: bool,
@@ -126,13 +118,18 @@ impl TemplateArgs {
     fn helm_version(&self) -> HelmVersion {
         if self.helm == "3" { HelmVersion::Helm3 } else { HelmVersion::Helm4 }
     }
+
+    /// Whether the chart is fetched from elsewhere.
+    pub(super) fn is_fetched(&self) -> bool {
+        self.names.last().is_some_and(|reference| remote::chart(&self.accepted, reference).is_some())
+    }
 }
 
 /// The process's arguments as clap takes them: switches with Go's `=true` and `=false` put plainly.
 pub fn arguments(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     // Hardly anybody writes them so: the list of all flags is made only where somebody does.
     let switches = LazyCell::new(|| {
-        let command = TemplateArgs::augment_args(clap::Command::new("template"));
+        let command = TemplateArgs::augment_args(with_ignored(Command::new("template")));
         let switches = command.get_arguments().filter(|flag| !flag.get_action().takes_values());
         switches.filter_map(clap::Arg::get_long).map(str::to_owned).collect::<Vec<_>>()
     });
