@@ -1,5 +1,6 @@
 //! What keeps a chart from taking more time or memory than it may.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 /// How deep actions may be nested in a template's text.
@@ -54,7 +55,20 @@ impl Default for Limits {
     }
 }
 
+/// What may be used of a thread's stack below the place where it first comes here: all threads of ours have much more.
+const FREE: usize = 128 << 10;
+
 /// Runs something that recurses, on a stack that grows where it must.
 pub fn with_stack<T>(run: impl FnOnce() -> T) -> T {
+    thread_local!(static FIRST: Cell<usize> = const { Cell::new(0) });
+
+    // To ask the system how much is left takes longer than most templates do.
+    let here = std::ptr::from_ref(&run).addr();
+    if FIRST.get() == 0 {
+        FIRST.set(here);
+    }
+    if FIRST.get().abs_diff(here) < FREE {
+        return run();
+    }
     stacker::maybe_grow(256 << 10, 4 << 20, run)
 }

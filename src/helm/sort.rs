@@ -178,7 +178,7 @@ fn split_lines(file: &str) -> Vec<(usize, &str)> {
             push(start, line);
             start = text.len() - rest.trim_start_matches([' ', '\t']).len();
         }
-        match text[line..].find('\n') {
+        match memchr::memchr(b'\n', &text.as_bytes()[line..]) {
             Some(end) => line += end + 1,
             None => break,
         }

@@ -4,9 +4,8 @@ use std::io::Read;
 
 use flate2::read::GzDecoder;
 
-use super::load::{MAX_CHART_BYTES, RawFile};
+use super::load::{MAX_CHART_BYTES, RawFile, Source};
 use crate::helm::go::quote::quote;
-use crate::manifest::Content;
 
 /// The most files that a packed chart may hold.
 const MAX_FILES: usize = 20_000;
@@ -14,7 +13,7 @@ const MAX_FILES: usize = 20_000;
 /// The files of a packed chart with the paths inside its folder. `origin` is the archive's own path.
 ///
 /// The error's text is Helm's where Helm has one.
-pub(super) fn unpack(archive: &[u8], origin: &str) -> Result<Vec<RawFile>, String> {
+pub(super) fn unpack(archive: &[u8], origin: &str) -> Result<Vec<RawFile<'static>>, String> {
     // Bounded before the tar reader sees it: a small archive can unpack to terabytes, headers included.
     let unpacked = GzDecoder::new(archive).take(2 * MAX_CHART_BYTES);
     let mut tar = tar::Archive::new(unpacked);
@@ -46,7 +45,7 @@ pub(super) fn unpack(archive: &[u8], origin: &str) -> Result<Vec<RawFile>, Strin
         files.push(RawFile {
             path: format!("{origin}/{name}").into(),
             name,
-            content: Content::Read(data.into()),
+            source: Source::Archive(data.into()),
         });
     }
     if files.is_empty() {
@@ -138,7 +137,7 @@ pub(in crate::helm) mod tests {
         let files =
             unpack(&pack(&[("a/Chart.yaml", "name: a"), ("a/./templates//x.yaml", "x")]), "c/a.tgz").unwrap();
         assert_eq!(files[0].name, "Chart.yaml");
-        assert_eq!(&*files[0].content.bytes(), b"name: a");
+        assert_eq!(&*files[0].data().unwrap(), b"name: a");
         assert_eq!(files[1].name, "templates/x.yaml");
         assert_eq!(&*files[1].path, "c/a.tgz/templates/x.yaml");
     }
@@ -151,13 +150,13 @@ pub(in crate::helm) mod tests {
             ("Chart.yaml", "chart illegally contains content outside the base directory: \"Chart.yaml\""),
             ("a/c:/x", "chart contains illegally named files"),
         ] {
-            assert_eq!(unpack(&pack(&[(path, "x")]), "c").unwrap_err(), text, "{path}");
+            assert_eq!(unpack(&pack(&[(path, "x")]), "c").err().unwrap(), text, "{path}");
         }
     }
 
     #[test]
     fn what_is_no_archive_is_said_so() {
-        assert_eq!(unpack(b"hello, this is text", "c").unwrap_err(), "gzip: invalid header");
-        assert_eq!(unpack(&pack(&[]), "c").unwrap_err(), "no files in chart archive");
+        assert_eq!(unpack(b"hello, this is text", "c").err().unwrap(), "gzip: invalid header");
+        assert_eq!(unpack(&pack(&[]), "c").err().unwrap(), "no files in chart archive");
     }
 }

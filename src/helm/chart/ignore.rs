@@ -59,8 +59,9 @@ impl Rules {
     }
 
     fn ignores(&self, path: &str, is_folder: bool) -> bool {
+        let base = path.rsplit('/').next().unwrap_or(path);
         for pattern in &self.patterns {
-            let name = if pattern.base_only { path.rsplit('/').next().unwrap_or(path) } else { path };
+            let name = if pattern.base_only { base } else { path };
             let fits = pattern.glob.as_ref().is_some_and(|glob| glob.fits(name));
             if pattern.negated {
                 // A negative rule leaves out all that it does not name, and goes on otherwise.
@@ -88,18 +89,37 @@ pub(in crate::helm) fn matches(pattern: &str, name: &str) -> Option<bool> {
 
 /// A pattern that was read once, for many names.
 #[derive(Debug)]
-struct Glob(Vec<char>);
+enum Glob {
+    /// Just this name.
+    Name(String),
+    /// A star, and this behind it.
+    Suffix(String),
+    Pattern(Vec<char>),
+}
 
 impl Glob {
     /// `None` for a pattern that is not one.
     fn parse(pattern: &str) -> Option<Self> {
+        let is_plain = |text: &str| !text.contains(['*', '?', '[', '\\']);
+        if is_plain(pattern) {
+            return Some(Self::Name(pattern.to_owned()));
+        }
+        if let Some(suffix) = pattern.strip_prefix('*').filter(|rest| is_plain(rest)) {
+            return Some(Self::Suffix(suffix.to_owned()));
+        }
         let pattern: Vec<char> = pattern.chars().collect();
-        well_formed(&pattern).then_some(Self(pattern))
+        well_formed(&pattern).then_some(Self::Pattern(pattern))
     }
 
     /// Matches with one place to come back to, the last star's: time is bounded by the product of both lengths.
     fn fits(&self, name: &str) -> bool {
-        let pattern = self.0.as_slice();
+        let pattern = match self {
+            Self::Name(wanted) => return name == wanted,
+            Self::Suffix(suffix) => {
+                return name.strip_suffix(suffix.as_str()).is_some_and(|rest| !rest.contains('/'));
+            }
+            Self::Pattern(pattern) => pattern.as_slice(),
+        };
         let next = |read: usize| name[read..].chars().next();
         let (mut at, mut read) = (0, 0);
         let mut star: Option<(usize, usize)> = None;

@@ -1,5 +1,6 @@
 //! From files to a chart (Helm's pkg/chart/v2/loader).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,31 +28,62 @@ const REQUIREMENTS_LOCK: &str = "Warning: Dependency locking is handled in Chart
 const MAX_NESTING: usize = 32;
 
 /// A file of a chart before it is sorted into its place.
-#[derive(Clone, Debug)]
-pub(super) struct RawFile {
+#[derive(Clone)]
+pub(super) struct RawFile<'f> {
     /// The path from the chart's folder.
     pub(super) name: String,
     /// The path from the root of the repository.
     pub(super) path: Arc<str>,
-    /// The bytes; a byte order mark is taken from them when they are asked for.
-    pub(super) content: Content,
+    /// Where its bytes are.
+    pub(super) source: Source<'f>,
 }
 
-impl RawFile {
-    /// The bytes that rendering needs in any case.
-    fn data(&self) -> Result<Arc<[u8]>, ChartError> {
-        let data = self.content.bytes();
-        // What a folder gave at once was looked at there, and what an archive holds was not left out by a checkout.
-        if matches!(self.content, Content::Later(_)) {
-            refuse_pointer(&self.path, &data)?;
-        }
+/// Where the bytes of a file are.
+#[derive(Clone)]
+pub(super) enum Source<'f> {
+    /// Where they were not read yet: one after the other is, since rendering keeps none of them as they are.
+    Folder(&'f dyn Files),
+    /// What an archive held.
+    Archive(Arc<[u8]>),
+}
+
+impl RawFile<'_> {
+    /// The bytes, without a byte order mark.
+    pub(super) fn data(&self) -> Result<Arc<[u8]>, ChartError> {
+        let data = match &self.source {
+            Source::Folder(files) => files.read(&self.path)?,
+            // What an archive holds was not left out by a checkout.
+            Source::Archive(data) => return Ok(without_mark(Arc::clone(data))),
+        };
+        refuse_pointer(&self.path, &data)?;
         Ok(without_mark(data))
     }
 
     /// The same as text.
     fn text(&self) -> Result<String, ChartError> {
-        Ok(String::from_utf8_lossy(&self.data()?).into_owned())
+        Ok(text(&self.data()?).into_owned())
     }
+}
+
+impl TryFrom<RawFile<'_>> for ChartFile {
+    type Error = ChartError;
+
+    /// `.Files` and CRDs are much, and seldom asked for: who can read them then does.
+    fn try_from(file: RawFile<'_>) -> Result<Self, ChartError> {
+        let content = match file.source {
+            Source::Folder(files) => files.read_later(&file.path)?,
+            Source::Archive(data) => return Ok(Self::new(&file.name, file.path, Content::Read(data))),
+        };
+        if let Content::Read(data) = &content {
+            refuse_pointer(&file.path, data)?;
+        }
+        Ok(Self::new(&file.name, file.path, content))
+    }
+}
+
+/// Bytes as text. Nearly all files are text, which is told much faster than what in them is not.
+pub(super) fn text(data: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(data).map_or_else(|_| String::from_utf8_lossy(data), Cow::Borrowed)
 }
 
 /// Reads a chart: a folder, or a packed one.
@@ -89,7 +121,7 @@ pub(super) fn without_mark(data: Arc<[u8]>) -> Arc<[u8]> {
     }
 }
 
-fn read_folder(files: &dyn Files, folder: &str) -> Result<Vec<RawFile>, ChartError> {
+fn read_folder<'f>(files: &'f dyn Files, folder: &str) -> Result<Vec<RawFile<'f>>, ChartError> {
     let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     let ignore_path = format!("{prefix}.helmignore");
     let rules = match files.entry(&ignore_path)? {
@@ -122,17 +154,9 @@ fn read_folder(files: &dyn Files, folder: &str) -> Result<Vec<RawFile>, ChartErr
     }
     // Helm walks folder by folder, so that `a/b` comes before `a.b`.
     entries.sort_by(|(left, _), (right, _)| left.split('/').cmp(right.split('/')));
-    entries
-        .into_iter()
-        .map(|(name, path)| {
-            // `.Files` and CRDs are much, and seldom asked for.
-            let content = files.read_later(&path)?;
-            if let Content::Read(data) = &content {
-                refuse_pointer(&path, data)?;
-            }
-            Ok(RawFile { name, path: path.into(), content })
-        })
-        .collect()
+    let file =
+        |(name, path): (String, String)| RawFile { name, path: path.into(), source: Source::Folder(files) };
+    Ok(entries.into_iter().map(file).collect())
 }
 
 fn load_archive(archive: &[u8], path: &str, depth: usize, helm: HelmVersion) -> Result<Chart, ChartError> {
@@ -143,11 +167,11 @@ fn load_archive(archive: &[u8], path: &str, depth: usize, helm: HelmVersion) -> 
     load_files(files, depth, helm)
 }
 
-fn load_files(files: Vec<RawFile>, depth: usize, helm: HelmVersion) -> Result<Chart, ChartError> {
+fn load_files(files: Vec<RawFile<'_>>, depth: usize, helm: HelmVersion) -> Result<Chart, ChartError> {
     let mut metadata = read_metadata(&files, helm)?;
     let mut chart = Chart { helm, ..Chart::default() };
     let mut warnings = Warnings::new(helm);
-    let mut subcharts: BTreeMap<String, Vec<RawFile>> = BTreeMap::new();
+    let mut subcharts: BTreeMap<String, Vec<RawFile<'_>>> = BTreeMap::new();
     for file in files {
         let name = file.name.as_str();
         match name {
@@ -167,13 +191,13 @@ fn load_files(files: Vec<RawFile>, depth: usize, helm: HelmVersion) -> Result<Ch
                 }
                 over(metadata, &file, helm)?;
                 if metadata.api_version == "v1" {
-                    chart.files.push(ChartFile::from(file));
+                    chart.files.push(ChartFile::try_from(file)?);
                 }
             }
             "requirements.lock" => {
                 check_lock(&file)?;
                 if metadata.as_ref().is_some_and(|metadata| metadata.api_version == "v1") {
-                    chart.files.push(ChartFile::from(file));
+                    chart.files.push(ChartFile::try_from(file)?);
                 } else {
                     warnings.print("load.go:138", REQUIREMENTS_LOCK);
                 }
@@ -183,14 +207,14 @@ fn load_files(files: Vec<RawFile>, depth: usize, helm: HelmVersion) -> Result<Ch
             }
             _ if name.starts_with("charts/") => {
                 if Path::new(name).extension().is_some_and(|extension| extension == "prov") {
-                    chart.files.push(ChartFile::from(file));
+                    chart.files.push(ChartFile::try_from(file)?);
                 } else {
                     let inner = name["charts/".len()..].to_owned();
                     let top = inner.split('/').next().unwrap_or_default().to_owned();
                     subcharts.entry(top).or_default().push(RawFile { name: inner, ..file });
                 }
             }
-            _ => chart.files.push(ChartFile::from(file)),
+            _ => chart.files.push(ChartFile::try_from(file)?),
         }
     }
     let Some(mut metadata) = metadata else {
@@ -210,7 +234,7 @@ fn load_files(files: Vec<RawFile>, depth: usize, helm: HelmVersion) -> Result<Ch
     Ok(chart)
 }
 
-fn read_metadata(files: &[RawFile], helm: HelmVersion) -> Result<Option<Metadata>, ChartError> {
+fn read_metadata(files: &[RawFile<'_>], helm: HelmVersion) -> Result<Option<Metadata>, ChartError> {
     let Some(file) = files.iter().find(|file| file.name == "Chart.yaml") else {
         return Ok(None);
     };
@@ -227,7 +251,7 @@ fn read_metadata(files: &[RawFile], helm: HelmVersion) -> Result<Option<Metadata
 }
 
 /// Reads a document over the metadata that is there.
-fn over(metadata: &mut Metadata, file: &RawFile, helm: HelmVersion) -> Result<(), ChartError> {
+fn over(metadata: &mut Metadata, file: &RawFile<'_>, helm: HelmVersion) -> Result<(), ChartError> {
     let text = file.text()?;
     decode(&text, &YamlLimits::default(), |decoder, node| metadata.read(decoder, node)).map(|_| ()).map_err(
         |reason| {
@@ -244,7 +268,7 @@ fn over(metadata: &mut Metadata, file: &RawFile, helm: HelmVersion) -> Result<()
 }
 
 /// A lock file changes nothing in rendering, but it must be YAML.
-fn check_lock(file: &RawFile) -> Result<(), ChartError> {
+fn check_lock(file: &RawFile<'_>) -> Result<(), ChartError> {
     let text = file.text()?;
     decode(&text, &YamlLimits::default(), |_, _| ())
         .map(|_| ())
@@ -253,15 +277,17 @@ fn check_lock(file: &RawFile) -> Result<(), ChartError> {
 
 fn load_subchart(
     name: &str,
-    files: Vec<RawFile>,
+    files: Vec<RawFile<'_>>,
     parent: &str,
     depth: usize,
     helm: HelmVersion,
 ) -> Result<Chart, ChartError> {
-    let wrap = |source: ChartError| ChartError::Subchart {
-        name: name.to_owned(),
-        parent: parent.to_owned(),
-        source: Box::new(source),
+    let wrap = |error| match error {
+        // Helm reads all files before it looks for subcharts among them.
+        ChartError::Files(_) | ChartError::Irregular { .. } => error,
+        error => {
+            ChartError::Subchart { name: name.to_owned(), parent: parent.to_owned(), source: Box::new(error) }
+        }
     };
     if Path::new(name).extension().is_some_and(|extension| extension == "tgz") {
         return match files.first() {

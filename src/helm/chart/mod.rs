@@ -49,6 +49,10 @@ pub(super) struct ChartFile {
 }
 
 impl ChartFile {
+    fn new(name: &str, path: Arc<str>, content: Content) -> Self {
+        Self { name: name.into(), path, content }
+    }
+
     #[cfg(test)]
     pub(super) fn read(name: &str, data: &[u8]) -> Self {
         Self { name: name.into(), path: name.into(), content: Content::Read(data.into()) }
@@ -57,12 +61,6 @@ impl ChartFile {
     /// The bytes, without a byte order mark.
     pub(super) fn data(&self) -> Arc<[u8]> {
         load::without_mark(self.content.bytes())
-    }
-}
-
-impl From<load::RawFile> for ChartFile {
-    fn from(file: load::RawFile) -> Self {
-        Self { name: file.name.into(), path: file.path, content: file.content }
     }
 }
 
@@ -82,9 +80,19 @@ pub(super) struct TemplateFile {
 type Trees = Arc<Vec<Arc<Tree>>>;
 
 impl TemplateFile {
-    fn new(file: &load::RawFile, data: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(data).into();
+    fn new(file: &load::RawFile<'_>, data: &[u8]) -> Self {
+        let text = load::text(data).into();
         Self { name: file.name.as_str().into(), path: Arc::clone(&file.path), text, parsed: Arc::default() }
+    }
+
+    /// How long the text is.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether the text was parsed under this name.
+    pub(super) fn is_parsed(&self, name: &str) -> bool {
+        self.parsed.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name)
     }
 
     /// The text as templates, parsed once for all renderings.

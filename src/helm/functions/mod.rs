@@ -32,9 +32,9 @@ pub mod urls;
 pub mod words;
 pub mod yaml;
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::Table;
 use super::limits::Limits;
 use super::signature::{Param, Signature};
 use super::template::{Args, Exec, GoError, GoResult, HelmVersion};
@@ -182,7 +182,7 @@ const fn variadic(name: &'static str, fixed: &'static [Param], more: Param, run:
 /// What Go says where something is read through a nil.
 const NIL_DEREFERENCE: &str = "runtime error: invalid memory address or nil pointer dereference";
 
-static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
+static FUNCTIONS: LazyLock<Table<&'static str, &'static Function>> = LazyLock::new(|| {
     // Later tables win: sprig's `slice` over text/template's, Helm's `toJson` over sprig's.
     let tables: [&'static [Function]; 19] = [
         builtins::FUNCTIONS,

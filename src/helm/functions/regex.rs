@@ -1,12 +1,12 @@
 //! sprig's functions on regular expressions.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use regex::Regex;
 
 use super::regex_syntax::translate;
 use super::{Call, Function, function};
+use crate::helm::Table;
 use crate::helm::go::quote::{can_backquote, quote};
 use crate::helm::signature::Param::{Int, Str};
 use crate::helm::template::GoResult;
@@ -34,7 +34,7 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// The expressions that were compiled, or why they could not be.
 #[derive(Debug, Default)]
-pub struct RegexCache(HashMap<Shared, Result<Rc<Regex>, String>>);
+pub struct RegexCache(Table<Shared, Result<Rc<Regex>, String>>);
 
 /// How many expressions are kept; a chart that makes them up one by one compiles again.
 const CACHED: usize = 256;

@@ -1,6 +1,5 @@
 //! The executor: walks a tree and writes its output.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use super::ast::{At, Branch, List, Node, Pipe, ROOT, Symbol, TemplateCall, Tree}
 use super::error::{GoError, Result};
 use super::trace::Trace;
 use super::{ExecEnv, TemplateSet};
+use crate::helm::Table;
 use crate::helm::functions::random::Random;
 use crate::helm::functions::regex::RegexCache;
 use crate::helm::go::{printf, quote};
@@ -47,7 +47,7 @@ pub enum Flow {
 #[derive(Debug)]
 pub struct Scope<'e> {
     set: &'e TemplateSet,
-    defined: HashMap<Arc<str>, Arc<Tree>>,
+    defined: Table<Arc<str>, Arc<Tree>>,
     parent: Option<Rc<Scope<'e>>>,
 }
 
@@ -88,9 +88,9 @@ pub struct Exec<'e> {
     deadline: Duration,
     depth: usize,
     /// How often each name is being included now.
-    pub(super) includes: HashMap<Str, usize>,
+    pub(super) includes: Table<Str, usize>,
     /// What `tpl` parsed, by text.
-    pub(super) parsed: HashMap<Str, Rc<Vec<Arc<Tree>>>>,
+    pub(super) parsed: Table<Str, Rc<Vec<Arc<Tree>>>>,
     pub(crate) regexes: RegexCache,
     pub(crate) random: Random,
     /// Whether something was asked for that differs from render to render.
@@ -101,7 +101,7 @@ impl<'e> Exec<'e> {
     pub(super) fn new(set: &'e TemplateSet, env: &'e ExecEnv) -> Self {
         Self {
             env,
-            scope: Rc::new(Scope { set, defined: HashMap::new(), parent: None }),
+            scope: Rc::new(Scope { set, defined: Table::default(), parent: None }),
             out: String::new(),
             base: 0,
             trace: env.origins.then(Box::default),
@@ -109,8 +109,8 @@ impl<'e> Exec<'e> {
             next_look: STEPS_A_LOOK,
             deadline: env.limits.time.map_or(Duration::MAX, |time| (time.clock)().saturating_add(time.limit)),
             depth: 0,
-            includes: HashMap::new(),
-            parsed: HashMap::new(),
+            includes: Table::default(),
+            parsed: Table::default(),
             regexes: RegexCache::default(),
             random: Random::new(env.seed),
             nondeterministic: false,
@@ -201,7 +201,8 @@ impl<'e> Exec<'e> {
 
     /// Executes with further definitions, as `tpl` does in its clone of the set.
     pub(crate) fn with_defined<T>(&mut self, trees: &[Arc<Tree>], run: impl FnOnce(&mut Self) -> T) -> T {
-        let mut defined = HashMap::with_capacity(trees.len());
+        let mut defined =
+            Table::with_capacity_and_hasher(trees.len(), foldhash::fast::RandomState::default());
         for tree in trees {
             // An empty definition never replaces another.
             if !tree.is_empty() || self.scope.lookup(&tree.name).is_none() {

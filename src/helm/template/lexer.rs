@@ -80,40 +80,46 @@ impl Kind {
     }
 }
 
-/// A piece of a template.
+/// A piece of a template: all of them lie within 4 GiB of text.
 #[derive(Clone, Copy, Debug)]
-pub struct Item<'s> {
+pub struct Item {
     pub kind: Kind,
     /// The byte where it starts.
-    pub pos: usize,
-    /// Nothing for an error: the lexer has its text.
-    pub text: &'s str,
+    pub pos: u32,
+    /// The byte where it ends. An error has nothing in between: the lexer has its text.
+    pub end: u32,
     /// The line where it starts, from 1.
-    pub line: usize,
+    pub line: u32,
 }
 
-impl Item<'_> {
+impl Item {
+    /// Its own text, of the whole.
+    pub fn text(self, whole: &str) -> &str {
+        whole.get(self.pos as usize..self.end as usize).unwrap_or_default()
+    }
+
     /// As error texts show it, but for an error.
-    pub fn show(&self) -> String {
+    pub fn show(self, whole: &str) -> String {
+        let text = self.text(whole);
         match self.kind {
             Kind::Eof => "EOF".to_owned(),
-            kind if kind.is_keyword() => format!("<{}>", self.text),
-            _ if self.text.len() > 10 => {
-                let start: String = self.text.chars().take(10).collect();
+            kind if kind.is_keyword() => format!("<{text}>"),
+            _ if text.len() > 10 => {
+                let start: String = text.chars().take(10).collect();
                 format!("{}...", quote::quote(&start))
             }
-            _ => quote::quote(self.text),
+            _ => quote::quote(text),
         }
     }
 }
 
-const LEFT: &str = "{{";
-const RIGHT: &str = "}}";
+const LEFT: &[u8] = b"{{";
+const RIGHT: &[u8] = b"}}";
 const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
 
-/// Whether a character separates words inside an action.
-fn is_space(c: char) -> bool {
-    SPACES.contains(&c)
+/// Whether a byte separates words inside an action.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 fn is_alphanumeric(c: char) -> bool {
@@ -140,12 +146,17 @@ impl<'s> Lexer<'s> {
     }
 
     /// The next item; [`Kind::Eof`] again and again at the end.
-    pub fn next_item(&mut self) -> Item<'s> {
+    pub fn next_item(&mut self) -> Item {
         if self.inside_action { self.inside() } else { self.text() }
     }
 
     fn rest(&self) -> &'s str {
         &self.input[self.pos..]
+    }
+
+    /// What lies ahead as bytes: all that has a meaning here is ASCII.
+    fn bytes(&self) -> &'s [u8] {
+        self.input.as_bytes().get(self.pos..).unwrap_or_default()
     }
 
     fn peek(&self) -> Option<char> {
@@ -182,17 +193,21 @@ impl<'s> Lexer<'s> {
         self.start_line = self.line;
     }
 
-    fn emit(&mut self, kind: Kind) -> Item<'s> {
-        let text = &self.input[self.start..self.pos];
-        let item = Item { kind, pos: self.start, text, line: self.start_line };
+    fn item(&self, kind: Kind, end: usize) -> Item {
+        let short = |place| u32::try_from(place).unwrap_or(u32::MAX);
+        Item { kind, pos: short(self.start), end: short(end), line: short(self.start_line) }
+    }
+
+    fn emit(&mut self, kind: Kind) -> Item {
+        let item = self.item(kind, self.pos);
         self.start = self.pos;
         self.start_line = self.line;
         item
     }
 
     /// An error item; nothing follows it but the end.
-    fn error(&mut self, text: impl Into<Cow<'static, str>>) -> Item<'s> {
-        let item = Item { kind: Kind::Error, pos: self.start, text: "", line: self.start_line };
+    fn error(&mut self, text: impl Into<Cow<'static, str>>) -> Item {
+        let item = self.item(Kind::Error, self.start);
         self.problem = text.into();
         self.start = 0;
         self.pos = 0;
@@ -201,9 +216,9 @@ impl<'s> Lexer<'s> {
         item
     }
 
-    fn text(&mut self) -> Item<'s> {
+    fn text(&mut self) -> Item {
         loop {
-            let Some(offset) = find_left(self.rest()) else {
+            let Some(offset) = find_left(self.bytes()) else {
                 self.pos = self.input.len();
                 if self.pos > self.start {
                     self.count_lines();
@@ -214,14 +229,14 @@ impl<'s> Lexer<'s> {
             if offset > 0 {
                 let delim = self.pos + offset;
                 self.pos = delim;
-                if has_left_trim(&self.input[delim + LEFT.len()..]) {
+                if has_left_trim(&self.bytes()[LEFT.len()..]) {
                     self.pos = self.start + self.input[self.start..delim].trim_end_matches(SPACES).len();
                 }
                 self.count_lines();
                 let item = self.emit(Kind::Text);
                 self.pos = delim;
                 self.ignore();
-                if !item.text.is_empty() {
+                if item.pos < item.end {
                     return item;
                 }
             }
@@ -232,10 +247,10 @@ impl<'s> Lexer<'s> {
     }
 
     /// The left delimiter; nothing where a comment was skipped.
-    fn left_delim(&mut self) -> Option<Item<'s>> {
+    fn left_delim(&mut self) -> Option<Item> {
         self.pos += LEFT.len();
-        let marker = if has_left_trim(self.rest()) { 2 } else { 0 };
-        if self.input[self.pos + marker..].starts_with("/*") {
+        let marker = if has_left_trim(self.bytes()) { 2 } else { 0 };
+        if self.bytes()[marker..].starts_with(b"/*") {
             self.pos += marker;
             self.ignore();
             return self.comment();
@@ -248,7 +263,7 @@ impl<'s> Lexer<'s> {
         Some(item)
     }
 
-    fn comment(&mut self) -> Option<Item<'s>> {
+    fn comment(&mut self) -> Option<Item> {
         self.pos += 2;
         let Some(end) = self.rest().find("*/") else {
             return Some(self.error("unclosed comment"));
@@ -268,21 +283,19 @@ impl<'s> Lexer<'s> {
     }
 
     fn skip_spaces(&mut self) {
-        let rest = self.rest();
-        self.pos += rest.len() - rest.trim_start_matches(SPACES).len();
+        self.pos += self.bytes().iter().take_while(|byte| is_space(**byte)).count();
     }
 
     /// Whether a right delimiter stands here, and if so whether it trims.
     fn at_right_delim(&self) -> Option<bool> {
-        let rest = self.rest();
-        if has_right_trim(rest) && rest[2..].starts_with(RIGHT) {
-            Some(true)
-        } else {
-            rest.starts_with(RIGHT).then_some(false)
+        match self.bytes() {
+            [b'}', b'}', ..] => Some(false),
+            bytes if trims_right(bytes) => Some(true),
+            _ => None,
         }
     }
 
-    fn right_delim(&mut self) -> Item<'s> {
+    fn right_delim(&mut self) -> Item {
         let trim = self.at_right_delim() == Some(true);
         if trim {
             self.pos += 2;
@@ -298,33 +311,33 @@ impl<'s> Lexer<'s> {
         item
     }
 
-    fn inside(&mut self) -> Item<'s> {
+    fn inside(&mut self) -> Item {
         if self.at_right_delim().is_some() {
             if self.paren_depth == 0 {
                 return self.right_delim();
             }
             return self.error("unclosed left paren");
         }
-        let Some(c) = self.peek() else {
+        let Some(byte) = self.bytes().first().copied() else {
             return self.error("unclosed action");
         };
-        if is_space(c) {
-            return self.space();
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => return self.space(),
+            b'0'..=b'9' | b'+' | b'-' => return self.number(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => return self.identifier(),
+            _ => {}
         }
-        if c.is_ascii_digit() || c == '+' || c == '-' {
-            return self.number();
-        }
-        if is_alphanumeric(c) {
-            return self.identifier();
-        }
-        self.next();
+        let Some(c) = self.next() else {
+            return self.error("unclosed action");
+        };
         match c {
+            c if !c.is_ascii() && is_alphanumeric(c) => self.identifier(),
             '=' => self.emit(Kind::Assign),
             ':' if self.next() == Some('=') => self.emit(Kind::Declare),
             ':' => self.error("expected :="),
             '|' => self.emit(Kind::Pipe),
-            '"' => self.quoted('"', Kind::String, "unterminated quoted string"),
-            '\'' => self.quoted('\'', Kind::CharConstant, "unterminated character constant"),
+            '"' => self.quoted(b'"', Kind::String, "unterminated quoted string"),
+            '\'' => self.quoted(b'\'', Kind::CharConstant, "unterminated character constant"),
             '`' => self.raw_string(),
             '$' => self.field_or_variable(Kind::Variable, Kind::Variable),
             '.' if self.peek().is_some_and(|c| c.is_ascii_digit()) => {
@@ -354,18 +367,15 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    fn space(&mut self) -> Item<'s> {
-        let mut count = 0;
-        while self.peek().is_some_and(is_space) {
-            self.next();
-            count += 1;
-        }
+    fn space(&mut self) -> Item {
+        self.skip_spaces();
+        let spaces = &self.input.as_bytes()[self.start..self.pos];
+        self.line += spaces.iter().filter(|byte| **byte == b'\n').count();
         // A trimming right delimiter begins with the last space.
-        let last = &self.input[self.pos - 1..];
-        if has_right_trim(last) && last[2..].starts_with(RIGHT) {
+        if self.bytes().starts_with(b"-}}") {
             self.pos -= 1;
-            self.line -= usize::from(last.starts_with('\n'));
-            if count == 1 {
+            self.line -= usize::from(spaces.ends_with(b"\n"));
+            if spaces.len() == 1 {
                 return self.right_delim();
             }
         }
@@ -373,14 +383,16 @@ impl<'s> Lexer<'s> {
     }
 
     fn skip_word(&mut self) {
-        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        self.pos += self.rest().bytes().take_while(plain).count();
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.next();
+        let plain = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+        self.pos += self.bytes().iter().take_while(plain).count();
+        if self.bytes().first().is_some_and(|byte| !byte.is_ascii()) {
+            while self.peek().is_some_and(is_alphanumeric) {
+                self.next();
+            }
         }
     }
 
-    fn identifier(&mut self) -> Item<'s> {
+    fn identifier(&mut self) -> Item {
         self.skip_word();
         if !self.at_terminator() {
             return self.bad_character();
@@ -390,7 +402,7 @@ impl<'s> Lexer<'s> {
     }
 
     /// A field or variable whose first character is consumed; `alone` is what that character is by itself.
-    fn field_or_variable(&mut self, kind: Kind, alone: Kind) -> Item<'s> {
+    fn field_or_variable(&mut self, kind: Kind, alone: Kind) -> Item {
         if self.at_terminator() {
             return self.emit(alone);
         }
@@ -398,40 +410,43 @@ impl<'s> Lexer<'s> {
         if self.at_terminator() { self.emit(kind) } else { self.bad_character() }
     }
 
-    fn bad_character(&mut self) -> Item<'s> {
+    fn bad_character(&mut self) -> Item {
         let shown = self.peek().map_or_else(String::new, show_unicode);
         self.error(format!("bad character {shown}"))
     }
 
     fn at_terminator(&self) -> bool {
-        match self.peek() {
-            None | Some('.' | ',' | '|' | ':' | ')' | '(') => true,
-            Some(c) => is_space(c) || self.rest().starts_with(RIGHT),
+        match self.bytes() {
+            [] | [b'.' | b',' | b'|' | b':' | b')' | b'(', ..] | [b'}', b'}', ..] => true,
+            [byte, ..] => is_space(*byte),
         }
     }
 
-    fn quoted(&mut self, mark: char, kind: Kind, unterminated: &'static str) -> Item<'s> {
+    fn quoted(&mut self, mark: u8, kind: Kind, unterminated: &'static str) -> Item {
+        let mut bytes = self.bytes().iter();
         loop {
-            match self.next() {
-                None | Some('\n') => return self.error(unterminated),
-                Some('\\') if matches!(self.next(), None | Some('\n')) => return self.error(unterminated),
-                Some(c) if c == mark => return self.emit(kind),
+            match bytes.next() {
+                None | Some(b'\n') => return self.error(unterminated),
+                Some(b'\\') if matches!(bytes.next(), None | Some(b'\n')) => return self.error(unterminated),
+                Some(byte) if *byte == mark => {
+                    self.pos = self.input.len() - bytes.as_slice().len();
+                    return self.emit(kind);
+                }
                 Some(_) => {}
             }
         }
     }
 
-    fn raw_string(&mut self) -> Item<'s> {
-        loop {
-            match self.next() {
-                None => return self.error("unterminated raw quoted string"),
-                Some('`') => return self.emit(Kind::RawString),
-                Some(_) => {}
-            }
-        }
+    fn raw_string(&mut self) -> Item {
+        let Some(end) = memchr::memchr(b'`', self.bytes()) else {
+            return self.error("unterminated raw quoted string");
+        };
+        self.pos += end + 1;
+        self.count_lines();
+        self.emit(Kind::RawString)
     }
 
-    fn number(&mut self) -> Item<'s> {
+    fn number(&mut self) -> Item {
         if !self.scan_number() {
             return self.bad_number();
         }
@@ -444,7 +459,7 @@ impl<'s> Lexer<'s> {
         self.emit(Kind::Number)
     }
 
-    fn bad_number(&mut self) -> Item<'s> {
+    fn bad_number(&mut self) -> Item {
         let text = quote::quote(&self.input[self.start..self.pos]);
         self.error(format!("bad number syntax: {text}"))
     }
@@ -484,25 +499,17 @@ impl<'s> Lexer<'s> {
 }
 
 /// Where the next action begins.
-fn find_left(text: &str) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let at = from + text[from..].find('{')?;
-        if text[at..].starts_with(LEFT) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
+fn find_left(text: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'{', text).find(|at| text[*at..].starts_with(LEFT))
 }
 
-fn has_left_trim(text: &str) -> bool {
-    let mut chars = text.chars();
-    chars.next() == Some('-') && chars.next().is_some_and(is_space)
+fn has_left_trim(text: &[u8]) -> bool {
+    matches!(text, [b'-', byte, ..] if is_space(*byte))
 }
 
-fn has_right_trim(text: &str) -> bool {
-    let mut chars = text.chars();
-    chars.next().is_some_and(is_space) && chars.next() == Some('-')
+/// Whether a right delimiter stands here that takes the spaces behind it.
+fn trims_right(text: &[u8]) -> bool {
+    matches!(text, [byte, b'-', b'}', b'}', ..] if is_space(*byte))
 }
 
 /// `%#U`: `U+0021 '!'`.
@@ -524,7 +531,7 @@ mod tests {
         loop {
             let item = lexer.next_item();
             let end = matches!(item.kind, Kind::Eof | Kind::Error);
-            let text = if item.kind == Kind::Error { &lexer.problem } else { item.text };
+            let text = if item.kind == Kind::Error { &lexer.problem } else { item.text(text) };
             items.push((item.kind, text.to_owned()));
             if end {
                 return items;

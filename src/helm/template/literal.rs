@@ -1,15 +1,14 @@
 //! The number literals of templates.
 
 use super::ast::Number;
-use super::lexer::{Item, Kind};
+use super::lexer::Kind;
 use crate::helm::go::number::{parse_float, parse_int, parse_uint};
 use crate::helm::go::quote;
 
 /// Reads a number or a character constant, under all types that can hold it.
-pub fn number(item: &Item<'_>) -> Result<Number, String> {
-    let text: &str = item.text;
+pub fn number(kind: Kind, text: &str) -> Result<Number, String> {
     let mut number = Number { text: text.into(), int: None, uint: None, float: None };
-    if item.kind == Kind::CharConstant {
+    if kind == Kind::CharConstant {
         let (unit, tail) = quote::unquote_char(&text[1..], '\'').map_err(|error| error.to_string())?;
         if tail != "'" {
             return Err(format!("malformed character constant: {text}"));
@@ -19,7 +18,7 @@ pub fn number(item: &Item<'_>) -> Result<Number, String> {
         number.float = number.int.map(as_float);
         return Ok(number);
     }
-    if item.kind == Kind::Complex || text.ends_with('i') {
+    if kind == Kind::Complex || text.ends_with('i') {
         return Err(format!("the imaginary number {} is not supported", quote::quote(text)));
     }
     number.uint = parse_uint(text, 0).ok();

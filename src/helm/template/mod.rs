@@ -28,7 +28,6 @@ mod written;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -40,6 +39,7 @@ pub(crate) use exec::{Exec, Operand, as_int};
 use trace::{TPL_NAME, Trace};
 pub use written::{Span, Written};
 
+use super::Table;
 use super::go::text::{has_raw, readable};
 use super::limits::Limits;
 use super::lookup::Lookup;
@@ -105,7 +105,7 @@ pub struct Output {
 /// Parsed templates by name: those of the files, and those that they define.
 #[derive(Clone, Debug, Default)]
 pub struct TemplateSet {
-    trees: HashMap<Arc<str>, Arc<Tree>>,
+    trees: Table<Arc<str>, Arc<Tree>>,
 }
 
 impl TemplateSet {

@@ -1,6 +1,5 @@
 //! The parser of text/template: items to trees, with Go's own words for what is wrong.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -10,10 +9,10 @@ use super::ast::{
 };
 use super::lexer::{Item, Kind, Lexer};
 use super::{HelmVersion, literal};
-use crate::helm::functions;
 use crate::helm::go::quote;
 use crate::helm::limits::{MAX_EXPRESSION_DEPTH, MAX_TEMPLATE_NESTING, with_stack};
 use crate::helm::value::Str;
+use crate::helm::{Table, functions};
 
 /// Parses a text: the trees of its definitions, and last its own.
 pub fn parse(name: &Arc<str>, text: &Arc<str>, helm: HelmVersion) -> Result<Vec<Tree>, String> {
@@ -22,15 +21,16 @@ pub fn parse(name: &Arc<str>, text: &Arc<str>, helm: HelmVersion) -> Result<Vec<
         return Err(format!("template: {name}:1: text is larger than 4 GiB"));
     }
     let mut parser = Parser {
+        text,
         lexer: Lexer::new(text),
         source: &source,
         state: State::default(),
         trees: Vec::new(),
-        index: HashMap::new(),
+        index: Table::default(),
         nodes: Vec::new(),
         args: Vec::new(),
-        words: HashMap::new(),
-        literals: HashMap::new(),
+        words: Table::default(),
+        literals: Table::default(),
         nesting: 0,
         helm,
     };
@@ -42,8 +42,8 @@ pub fn parse(name: &Arc<str>, text: &Arc<str>, helm: HelmVersion) -> Result<Vec<
 type Result<T, E = String> = std::result::Result<T, E>;
 
 /// What belongs to the tree that is being parsed; a definition inside begins afresh.
-struct State<'s> {
-    token: [Item<'s>; 3],
+struct State {
+    token: [Item; 3],
     peek_count: usize,
     /// The variables that are visible here.
     vars: Vec<Symbol>,
@@ -51,13 +51,13 @@ struct State<'s> {
     names: Vec<Str>,
     range_depth: usize,
     stack_depth: usize,
-    action_line: usize,
+    action_line: u32,
     next_id: u32,
 }
 
-impl Default for State<'_> {
+impl Default for State {
     fn default() -> Self {
-        let blank = Item { kind: Kind::Eof, pos: 0, text: "", line: 0 };
+        let blank = Item { kind: Kind::Eof, pos: 0, end: 0, line: 0 };
         Self {
             token: [blank; 3],
             peek_count: 0,
@@ -74,7 +74,7 @@ impl Default for State<'_> {
 /// What ends a list of nodes.
 enum Ending {
     End,
-    Else(usize),
+    Else(u32),
 }
 
 impl Ending {
@@ -92,26 +92,27 @@ enum Step {
 }
 
 struct Parser<'s> {
+    text: &'s str,
     lexer: Lexer<'s>,
     source: &'s Arc<Source>,
-    state: State<'s>,
+    state: State,
     trees: Vec<Tree>,
-    index: HashMap<Arc<str>, usize>,
+    index: Table<Arc<str>, usize>,
     /// The nodes of the lists that are not complete: those of the innermost are the last.
     nodes: Vec<Node>,
     /// The arguments of the commands that are not complete, likewise.
     args: Vec<Arg>,
     /// The names of fields that were met: templates have few, and use them often.
-    words: HashMap<&'s str, Str>,
+    words: Table<&'s str, Str>,
     /// The literals that were met, as they are written, with their text.
-    literals: HashMap<&'s str, (Str, Str)>,
+    literals: Table<&'s str, (Str, Str)>,
     nesting: usize,
     /// Whose functions there are.
     helm: HelmVersion,
 }
 
 impl<'s> Parser<'s> {
-    fn next(&mut self) -> Item<'s> {
+    fn next(&mut self) -> Item {
         if self.state.peek_count > 0 {
             self.state.peek_count -= 1;
         } else {
@@ -124,7 +125,7 @@ impl<'s> Parser<'s> {
         self.state.peek_count += 1;
     }
 
-    fn peek(&mut self) -> &Item<'s> {
+    fn peek(&mut self) -> &Item {
         if self.state.peek_count == 0 {
             self.state.peek_count = 1;
             self.state.token[0] = self.lexer.next_item();
@@ -132,7 +133,11 @@ impl<'s> Parser<'s> {
         &self.state.token[self.state.peek_count - 1]
     }
 
-    fn next_non_space(&mut self) -> Item<'s> {
+    fn text(&self, item: Item) -> &'s str {
+        item.text(self.text)
+    }
+
+    fn next_non_space(&mut self) -> Item {
         loop {
             let item = self.next();
             if item.kind != Kind::Space {
@@ -141,23 +146,23 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn peek_non_space(&mut self) -> Item<'s> {
+    fn peek_non_space(&mut self) -> Item {
         let item = self.next_non_space();
         self.backup();
         item
     }
 
-    fn at(&mut self, pos: usize) -> At {
+    fn at(&mut self, pos: u32) -> At {
         let id = self.state.next_id;
         self.state.next_id += 1;
-        At { id, pos: u32::try_from(pos).unwrap_or(u32::MAX) }
+        At { id, pos }
     }
 
     fn error<T>(&self, text: impl std::fmt::Display) -> Result<T> {
         Err(format!("template: {}:{}: {text}", self.source.name, self.state.token[0].line))
     }
 
-    fn unexpected<T>(&self, item: &Item<'_>, context: &str) -> Result<T> {
+    fn unexpected<T>(&self, item: &Item, context: &str) -> Result<T> {
         if item.kind == Kind::Error {
             let mut extra = String::new();
             if self.state.action_line != 0 && self.state.action_line != item.line {
@@ -167,10 +172,10 @@ impl<'s> Parser<'s> {
             }
             return self.error(format_args!("{}{extra}", self.lexer.problem));
         }
-        self.error(format_args!("unexpected {} in {context}", item.show()))
+        self.error(format_args!("unexpected {} in {context}", item.show(self.text)))
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Result<Item<'s>> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Result<Item> {
         let item = self.next_non_space();
         if item.kind == kind { Ok(item) } else { self.unexpected(&item, context) }
     }
@@ -235,9 +240,11 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn template_name(&mut self, item: &Item<'_>, context: &str) -> Result<String> {
+    fn template_name(&mut self, item: &Item, context: &str) -> Result<String> {
         match item.kind {
-            Kind::String | Kind::RawString => quote::unquote(item.text).or_else(|error| self.error(error)),
+            Kind::String | Kind::RawString => {
+                quote::unquote(self.text(*item)).or_else(|error| self.error(error))
+            }
             _ => self.unexpected(item, context),
         }
     }
@@ -264,11 +271,7 @@ impl<'s> Parser<'s> {
     fn text_or_action(&mut self) -> Result<Step> {
         let item = self.next_non_space();
         match item.kind {
-            Kind::Text => {
-                let at = self.at(item.pos);
-                let end = at.pos + u32::try_from(item.text.len()).unwrap_or(0);
-                Ok(Step::Node(Node::Text { at, end }))
-            }
+            Kind::Text => Ok(Step::Node(Node::Text { at: self.at(item.pos), end: item.end })),
             Kind::LeftDelim => {
                 self.state.action_line = item.line;
                 let step = self.action();
@@ -305,7 +308,7 @@ impl<'s> Parser<'s> {
         Ok(Step::Node(node))
     }
 
-    fn leave_range(&mut self, item: &Item<'_>, action: &str) -> Result<At> {
+    fn leave_range(&mut self, item: &Item, action: &str) -> Result<At> {
         let next = self.next_non_space();
         if next.kind != Kind::RightDelim {
             return self.unexpected(&next, action);
@@ -336,12 +339,12 @@ impl<'s> Parser<'s> {
             Ending::Else(pos) => Some(self.else_list(context, pos)?),
         };
         self.state.vars.truncate(visible);
-        let at = self.at(pipe.at.pos as usize);
+        let at = self.at(pipe.at.pos);
         Ok(Branch { at, pipe, list, otherwise })
     }
 
     /// What follows `else`; `{{else if}}` and `{{else with}}` have no `{{end}}` of their own.
-    fn else_list(&mut self, context: &'static str, pos: usize) -> Result<List> {
+    fn else_list(&mut self, context: &'static str, pos: u32) -> Result<List> {
         let chained = matches!((context, self.peek().kind), ("if", Kind::If) | ("with", Kind::With));
         if chained {
             self.next();
@@ -429,12 +432,12 @@ impl<'s> Parser<'s> {
             if matches!(next.kind, Kind::Assign | Kind::Declare) {
                 pipe.assign = next.kind == Kind::Assign;
                 self.next_non_space();
-                self.declare(pipe, variable.text);
+                self.declare(pipe, self.text(variable));
                 return Ok(());
             }
-            if next.kind == Kind::Char && next.text == "," {
+            if next.kind == Kind::Char && self.text(next) == "," {
                 self.next_non_space();
-                self.declare(pipe, variable.text);
+                self.declare(pipe, self.text(variable));
                 if context == "range" && pipe.declared.len() < 2 {
                     match self.peek_non_space().kind {
                         Kind::Variable | Kind::RightDelim | Kind::RightParen => continue,
@@ -530,8 +533,8 @@ impl<'s> Parser<'s> {
         let pos = self.peek().pos;
         let mut more: Vec<Str> = Vec::new();
         while self.peek().kind == Kind::Field {
-            let field = self.next().text;
-            more.push(self.word(field));
+            let field = self.next();
+            more.push(self.word(self.text(field)));
         }
         let join = |fields: Box<[Str]>, more: Vec<Str>| fields.into_vec().into_iter().chain(more).collect();
         let kind = match term.kind {
@@ -550,26 +553,27 @@ impl<'s> Parser<'s> {
 
     fn term(&mut self) -> Result<Option<Arg>> {
         let item = self.next_non_space();
+        let text = self.text(item);
         let kind = match item.kind {
-            Kind::Identifier => match functions::find(item.text, self.helm) {
+            Kind::Identifier => match functions::find(text, self.helm) {
                 Some(function) => ArgKind::Function(function),
-                None => return self.error(format_args!("function {} not defined", quote::quote(item.text))),
+                None => return self.error(format_args!("function {} not defined", quote::quote(text))),
             },
             Kind::Dot => ArgKind::Dot,
             Kind::Nil => ArgKind::Nil,
             Kind::Variable => {
-                let symbol = self.symbol(item.text);
+                let symbol = self.symbol(text);
                 if !self.state.vars.contains(&symbol) {
-                    return self.error(format_args!("undefined variable {}", quote::quote(item.text)));
+                    return self.error(format_args!("undefined variable {}", quote::quote(text)));
                 }
                 let name = Arc::clone(&self.state.names[usize::from(symbol)]);
                 ArgKind::Variable { symbol, name, fields: Box::default() }
             }
-            Kind::Field => ArgKind::Field(Box::new([self.word(item.text)])),
-            Kind::Bool => ArgKind::Bool(item.text == "true"),
-            Kind::CharConstant | Kind::Complex | Kind::Number => {
-                ArgKind::Number(Box::new(literal::number(&item).or_else(|error| self.error(error))?))
-            }
+            Kind::Field => ArgKind::Field(Box::new([self.word(text)])),
+            Kind::Bool => ArgKind::Bool(text == "true"),
+            Kind::CharConstant | Kind::Complex | Kind::Number => ArgKind::Number(Box::new(
+                literal::number(item.kind, text).or_else(|error| self.error(error))?,
+            )),
             Kind::LeftParen => {
                 if self.state.stack_depth >= MAX_EXPRESSION_DEPTH {
                     return self.error("max expression depth exceeded");
@@ -578,10 +582,10 @@ impl<'s> Parser<'s> {
                 let pipe = with_stack(|| self.pipeline("parenthesized pipeline", Kind::RightParen));
                 self.state.stack_depth -= 1;
                 let pipe = pipe?;
-                let at = self.at(pipe.at.pos as usize);
+                let at = self.at(pipe.at.pos);
                 return Ok(Some(Arg { at, kind: ArgKind::Pipe(Box::new(pipe)) }));
             }
-            Kind::String | Kind::RawString => self.literal(item.text)?,
+            Kind::String | Kind::RawString => self.literal(text)?,
             _ => {
                 self.backup();
                 return Ok(None);

@@ -185,14 +185,17 @@ pub(super) fn read_documents(text: &str, helm: HelmVersion) -> Result<Vec<Values
         Cow::Owned(format!("{text}\n"))
     };
     let text = &*ended;
+    let wrong = |reason| format!("cannot unmarshal yaml document: {reason}");
+    if !text.starts_with("---") && memchr::memmem::find(text.as_bytes(), b"\n---").is_none() {
+        let document = if text.is_empty() { None } else { read_document(text, 0).map_err(wrong)? };
+        return Ok(document.into_iter().collect());
+    }
     let mut documents = Vec::new();
     let mut start = 0;
     let mut first_line = 0;
     let mut at = 0;
     let mut push = |text: &str, lines_before: u32| -> Result<(), String> {
-        let document = read_document(text, lines_before)
-            .map_err(|reason| format!("cannot unmarshal yaml document: {reason}"))?;
-        documents.extend(document);
+        documents.extend(read_document(text, lines_before).map_err(wrong)?);
         Ok(())
     };
     for (number, line) in (0..).zip(text.split_inclusive('\n')) {

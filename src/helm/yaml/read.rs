@@ -1,15 +1,17 @@
 //! From events to a tree: go-yaml v2's decoder into `interface{}`, then sigs.k8s.io/yaml's turn to JSON.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use base64::Engine;
+use foldhash::fast::RandomState;
 
 use super::gosyntax::go_syntax;
 use super::number::format_float_key;
 use super::resolve::{BINARY_TAG, MERGE_TAG, Scalar, resolve_plain, resolve_tagged};
 use super::syntax::{Event, Parser, ScalarEvent};
 use super::{Content, Key, Mark, Node, YamlError};
+use crate::helm::Table;
 
 const WANT_MAP: &str = "map merge requires map or sequence of maps as the value";
 /// How sigs.k8s.io/yaml's complaint about a key begins; see [`Reader::unsupported_key`].
@@ -83,7 +85,7 @@ struct Anchored {
 struct Reader<'a> {
     events: Parser<'a>,
     limits: YamlLimits,
-    anchors: HashMap<&'a str, Anchored>,
+    anchors: Table<&'a str, Anchored>,
     /// go-yaml's count of decoder calls, and how many of them aliases caused.
     operations: u64,
     alias_operations: u64,
@@ -110,7 +112,7 @@ impl<'a> Reader<'a> {
         Ok(Self {
             events: Parser::new(text),
             limits: *limits,
-            anchors: HashMap::new(),
+            anchors: Table::default(),
             operations: 0,
             alias_operations: 0,
             nodes: 0,
@@ -175,7 +177,7 @@ impl<'a> Reader<'a> {
     /// A mapping's entries in the order in which go-yaml sets them, doubles included.
     fn entries(&mut self, depth: usize) -> Result<Vec<(Key, Node)>, YamlError> {
         let mut entries = Vec::new();
-        let mut own: HashMap<String, Mark> = HashMap::new();
+        let mut own: Table<String, Mark> = Table::default();
         loop {
             let (event, mark) = self.events.next()?;
             match event {
@@ -440,13 +442,13 @@ fn last_of_each(entries: Vec<(Key, Node)>) -> Vec<(Key, Node)> {
             .enumerate()
             .any(|(at, (key, _))| entries[..at].iter().any(|(other, _)| other.text == key.text))
     } else {
-        let mut seen = std::collections::HashSet::with_capacity(entries.len());
+        let mut seen = HashSet::with_capacity_and_hasher(entries.len(), RandomState::default());
         !entries.iter().all(|(key, _)| seen.insert(key.text.as_str()))
     };
     if !doubled {
         return entries;
     }
-    let mut places: HashMap<String, usize> = HashMap::with_capacity(entries.len());
+    let mut places: Table<String, usize> = Table::default();
     let mut kept: Vec<(Key, Node)> = Vec::with_capacity(entries.len());
     for entry in entries {
         if let Some(&place) = places.get(&entry.0.text) {

@@ -64,6 +64,11 @@ impl<'a> Scanner<'a> {
     /// What stands before the next line break of any kind.
     pub(super) fn rest_of_line(&self) -> &'a str {
         let rest = &self.text[self.at.offset..];
+        let line = &rest[..memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len())];
+        // Without a way out in between, many bytes are looked at at once.
+        if !line.bytes().fold(false, |found, byte| found | matches!(byte, b'\r' | 0xc2 | 0xe2 | 0)) {
+            return line;
+        }
         // Only the first bytes of breaks need a closer look.
         let mut from = 0;
         loop {
@@ -79,9 +84,8 @@ impl<'a> Scanner<'a> {
     }
 
     pub(super) fn skip_blanks(&mut self) {
-        while self.is_blank(0) {
-            self.skip_ascii(1);
-        }
+        let rest = self.bytes.get(self.at.offset..).unwrap_or_default();
+        self.skip_ascii(rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count());
     }
 
     pub(super) fn skip_comment(&mut self) {

@@ -96,7 +96,15 @@ impl<'a> Scanner<'a> {
 
     /// Skips to the next space or to what ends the scalar.
     fn skip_plain_piece(&mut self) {
+        let plain = |byte: &&u8| {
+            !matches!(
+                **byte,
+                b' ' | b'\t' | b'\n' | b'\r' | 0 | b':' | b',' | b'?' | b'[' | b']' | b'{' | b'}' | 0x80..
+            )
+        };
         loop {
+            let rest = self.bytes.get(self.at.offset..).unwrap_or_default();
+            self.skip_ascii(rest.iter().take_while(plain).count());
             match self.byte(0) {
                 b' ' | b'\t' | b'\n' | b'\r' | 0 => return,
                 b':' if self.is_space_at(1) => return,

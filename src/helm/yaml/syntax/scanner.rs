@@ -206,9 +206,8 @@ impl<'a> Scanner<'a> {
                 self.skip();
             }
             let tabs = self.flow_level > 0 || !self.simple_key_allowed;
-            while self.byte(0) == b' ' || tabs && self.byte(0) == b'\t' {
-                self.skip_ascii(1);
-            }
+            let rest = self.bytes.get(self.at.offset..).unwrap_or_default();
+            self.skip_ascii(rest.iter().take_while(|byte| **byte == b' ' || tabs && **byte == b'\t').count());
             self.skip_comment();
             if !self.is_break() {
                 return;
@@ -414,10 +413,11 @@ fn unreadable_from(text: &str) -> usize {
         '\t' | '\n' | '\r' | '\u{85}' => false,
         c => c < ' ' || ('\u{7f}'..'\u{a0}').contains(&c) || c == '\u{fffe}' || c == '\u{ffff}',
     };
-    let suspicious = |byte: &u8| {
-        *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r') || matches!(byte, 0x7f | 0xc2 | 0xef)
+    let suspicious = |byte: u8| {
+        (byte < b' ') & !matches!(byte, b'\t' | b'\n' | b'\r') | matches!(byte, 0x7f | 0xc2 | 0xef)
     };
-    if !text.as_bytes().iter().any(suspicious) {
+    // Without a way out in between, many bytes are looked at at once.
+    if !text.bytes().fold(false, |found, byte| found | suspicious(byte)) {
         return usize::MAX;
     }
     let Some(refused_at) = text.find(refused) else {
