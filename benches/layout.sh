@@ -14,7 +14,7 @@ trap 'rm -r -- "$work"' EXIT
 # A symbol without the hashes that another compiler, or another version of a library, gives it, and no longer than is needed to
 # tell it from most others.
 patterns() {
-    sed -E "s/('[0-9]+|\.llvm\.[0-9]+|\.cold|\.part\.[0-9]+)*$//; s/Cs[0-9A-Za-z]+_/Cs*_/g; s/^(.{100}).+/\1/; s/$/*/"
+    sed -E "s/('[0-9]+|\.llvm\.[0-9]+|\.cold|\.part\.[0-9]+)*$//; s/Cs[0-9A-Za-z]+_/Cs*_/g; s/^(.{200}).+/\1/; s/$/*/"
 }
 
 count=0

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::yaml::{Content, Node, YamlError, YamlLimits, format_float, parse};
+use super::yaml::{Content, Node, YamlError, YamlLimits, format_float, parse, parse_entries};
 
 /// Where a value is, as Go's error texts name it.
 #[derive(Clone, Debug)]
@@ -41,7 +41,24 @@ pub(super) fn decode<T>(
     limits: &YamlLimits,
     read: impl FnOnce(&mut Decoder, &Node) -> T,
 ) -> Result<(T, Node), String> {
-    let node = parse(text, limits).map_err(|error| conversion(&error))?;
+    decode_node(parse(text, limits), read)
+}
+
+/// The same where only the fields of these names, in lower case, are read.
+pub(super) fn decode_fields<T>(
+    text: &str,
+    limits: &YamlLimits,
+    wanted: fn(&str) -> bool,
+    read: impl FnOnce(&mut Decoder, &Node) -> T,
+) -> Result<T, String> {
+    decode_node(parse_entries(text, limits, wanted), read).map(|(value, _)| value)
+}
+
+fn decode_node<T>(
+    node: Result<Node, YamlError>,
+    read: impl FnOnce(&mut Decoder, &Node) -> T,
+) -> Result<(T, Node), String> {
+    let node = node.map_err(|error| conversion(&error))?;
     let mut decoder = Decoder::default();
     let value = read(&mut decoder, &node);
     decoder.finish()?;

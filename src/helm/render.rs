@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::capabilities::Capabilities;
 use super::chart::{Chart, ChartFile};
-use super::context::{self, Renderable, is_partial};
+use super::context::{self, is_partial};
 use super::dependencies::{Release as Tree, is_compatible};
 use super::go::quote::quote;
 use super::limits::Limits;
@@ -372,7 +370,6 @@ fn execute(
         ("Service", Value::from("Helm")),
     ]);
     let templates = context::templates(tree, &release, &request.capabilities.value(helm), values);
-    parse_ahead(&templates, helm);
     let mut set = TemplateSet::new();
     for (name, template) in &templates {
         set.add_parsed(&template.file.parsed(name, helm)?);
@@ -436,34 +433,6 @@ fn execute(
     output.templates = context::sources(&templates);
     output.helm = helm;
     Ok(output)
-}
-
-/// The bytes of templates from which on a second thread is worth its start.
-const FOR_TWO_THREADS: usize = 128 << 10;
-
-/// Parses on two threads. What cannot be parsed is told where it is asked for, in Helm's order.
-fn parse_ahead(templates: &[(Str, Renderable<'_>)], helm: HelmVersion) {
-    let files: Vec<_> = templates
-        .iter()
-        .map(|(name, template)| (name, template.file))
-        .filter(|(name, file)| !file.is_parsed(name))
-        .collect();
-    if files.iter().map(|(_, file)| file.text_bytes()).sum::<usize>() < FOR_TWO_THREADS {
-        return;
-    }
-    let next = AtomicUsize::new(0);
-    let parse = || {
-        while let Some((name, file)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if file.parsed(name, helm).is_err() {
-                break;
-            }
-        }
-    };
-    thread::scope(|scope| {
-        // Where there can be no second thread, one does all.
-        let _ = thread::Builder::new().spawn_scoped(scope, &parse);
-        parse();
-    });
 }
 
 /// All that templates wrote, as `--debug` shows it where it is no YAML.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::decode::{Decoder, Place, decode};
+use super::decode::{Decoder, Place, decode, decode_fields};
 use super::go::quote::quote;
 use super::template::HelmVersion;
 use super::warnings::{Level, Warnings};
@@ -198,8 +198,14 @@ pub(super) fn documents<'t>(
     let mut documents = Vec::new();
     for (start, text) in split(file, helm) {
         let mut head = Head::default();
-        let ((), node) =
-            decode(text, &YamlLimits::default(), |decoder, node| head.read(decoder, node, helm))?;
+        let limits = YamlLimits::default();
+        let read = |decoder: &mut Decoder, node: &Node| head.read(decoder, node, helm);
+        let node = if nodes {
+            Some(decode(text, &limits, read)?.1)
+        } else {
+            decode_fields(text, &limits, Head::has, read)?;
+            None
+        };
         let hook = match head.annotations.get("helm.sh/hook") {
             None => None,
             Some(words) => {
@@ -231,7 +237,6 @@ pub(super) fn documents<'t>(
                 })
             }
         };
-        let node = nodes.then_some(node);
         documents.push(Document { start, text, kind: head.kind, name: head.name, node, hook });
     }
     Ok(documents)
@@ -247,6 +252,11 @@ struct Head {
 }
 
 impl Head {
+    /// Whether a field of this name is read.
+    fn has(name: &str) -> bool {
+        matches!(name.to_lowercase().as_str(), "apiversion" | "kind" | "metadata")
+    }
+
     fn read(&mut self, decoder: &mut Decoder, node: &Node, helm: HelmVersion) {
         /// Go's name of the struct without a name.
         const METADATA: &str = "struct { Name string \"json:\\\"name\\\"\"; Annotations map[string]string \

@@ -85,16 +85,6 @@ impl TemplateFile {
         Self { name: file.name.as_str().into(), path: Arc::clone(&file.path), text, parsed: Arc::default() }
     }
 
-    /// How long the text is.
-    pub(super) fn text_bytes(&self) -> usize {
-        self.text.len()
-    }
-
-    /// Whether the text was parsed under this name.
-    pub(super) fn is_parsed(&self, name: &str) -> bool {
-        self.parsed.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name)
-    }
-
     /// The text as templates, parsed once for all renderings.
     pub(super) fn parsed(&self, name: &Arc<str>, helm: HelmVersion) -> Result<Trees, TemplateError> {
         let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -145,12 +145,15 @@ pub enum ArgKind {
     Nil,
     Number(Box<Number>),
     Str { quoted: Str, text: Str },
-    Field(Box<[Str]>),
-    Variable { symbol: Symbol, name: Str, fields: Box<[Str]> },
+    Field(Path),
+    Variable { symbol: Symbol, name: Str, fields: Path },
     Function(&'static Function),
-    Chain { base: Box<Arg>, fields: Box<[Str]> },
+    Chain { base: Box<Arg>, fields: Path },
     Pipe(Box<Pipe>),
 }
+
+/// The names of fields inside each other. Templates ask for the same ones again and again: those of a text share them.
+pub type Path = Arc<[Str]>;
 
 /// A number under all types that can hold it, as Go's ideal constants.
 #[derive(Debug)]

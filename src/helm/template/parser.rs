@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::ast::{
-    Arg, ArgKind, At, Branch, Command, List, Node, Pipe, ROOT, Source, Symbol, TemplateCall, Tree,
+    Arg, ArgKind, At, Branch, Command, List, Node, Path, Pipe, ROOT, Source, Symbol, TemplateCall, Tree,
 };
 use super::lexer::{Item, Kind, Lexer};
 use super::{HelmVersion, literal};
@@ -30,6 +30,7 @@ pub fn parse(name: &Arc<str>, text: &Arc<str>, helm: HelmVersion) -> Result<Vec<
         nodes: Vec::new(),
         args: Vec::new(),
         words: Table::default(),
+        paths: Table::default(),
         literals: Table::default(),
         nesting: 0,
         helm,
@@ -102,8 +103,9 @@ struct Parser<'s> {
     nodes: Vec<Node>,
     /// The arguments of the commands that are not complete, likewise.
     args: Vec<Arg>,
-    /// The names of fields that were met: templates have few, and use them often.
+    /// The names of fields that were met, and the paths of them: templates have few, and use them often.
     words: Table<&'s str, Str>,
+    paths: Table<&'s str, Path>,
     /// The literals that were met, as they are written, with their text.
     literals: Table<&'s str, (Str, Str)>,
     nesting: usize,
@@ -511,11 +513,6 @@ impl<'s> Parser<'s> {
         Ok(Command { at, args: self.args.drain(first..).collect() })
     }
 
-    /// The name of a field, after its dot.
-    fn word(&mut self, field: &'s str) -> Str {
-        Arc::clone(self.words.entry(field).or_insert_with(|| field[1..].into()))
-    }
-
     fn literal(&mut self, quoted: &'s str) -> Result<ArgKind> {
         if let Some((quoted, text)) = self.literals.get(quoted).cloned() {
             return Ok(ArgKind::Str { quoted, text });
@@ -525,30 +522,37 @@ impl<'s> Parser<'s> {
         Ok(ArgKind::Str { quoted: written, text })
     }
 
+    /// Takes the fields that follow, one right behind the other: where they begin and end.
+    fn fields(&mut self) -> Option<(u32, u32)> {
+        let (start, mut end) = (self.peek().pos, None);
+        while self.peek().kind == Kind::Field {
+            end = Some(self.next().end);
+        }
+        end.map(|end| (start, end))
+    }
+
+    fn path(&mut self, start: u32, end: u32) -> Path {
+        let text = self.text.get(start as usize..end as usize).unwrap_or_default();
+        if let Some(path) = self.paths.get(text) {
+            return Arc::clone(path);
+        }
+        let words = text.split('.').skip(1);
+        let path: Path =
+            words.map(|word| Arc::clone(self.words.entry(word).or_insert_with(|| word.into()))).collect();
+        self.paths.insert(text, Arc::clone(&path));
+        path
+    }
+
     fn operand(&mut self) -> Result<Option<Arg>> {
         let Some(term) = self.term()? else { return Ok(None) };
-        if self.peek().kind != Kind::Field {
-            return Ok(Some(term));
+        let Some((pos, end)) = self.fields() else { return Ok(Some(term)) };
+        if let ArgKind::Bool(_) | ArgKind::Str { .. } | ArgKind::Number(_) | ArgKind::Nil | ArgKind::Dot =
+            term.kind
+        {
+            return self.error(format_args!("unexpected . after term {}", quote::quote(&term.to_string())));
         }
-        let pos = self.peek().pos;
-        let mut more: Vec<Str> = Vec::new();
-        while self.peek().kind == Kind::Field {
-            let field = self.next();
-            more.push(self.word(self.text(field)));
-        }
-        let join = |fields: Box<[Str]>, more: Vec<Str>| fields.into_vec().into_iter().chain(more).collect();
-        let kind = match term.kind {
-            ArgKind::Field(fields) => ArgKind::Field(join(fields, more)),
-            ArgKind::Variable { symbol, name, fields } => {
-                ArgKind::Variable { symbol, name, fields: join(fields, more) }
-            }
-            ArgKind::Bool(_) | ArgKind::Str { .. } | ArgKind::Number(_) | ArgKind::Nil | ArgKind::Dot => {
-                return self
-                    .error(format_args!("unexpected . after term {}", quote::quote(&term.to_string())));
-            }
-            _ => ArgKind::Chain { base: Box::new(term), fields: more.into() },
-        };
-        Ok(Some(Arg { at: self.at(pos), kind }))
+        let fields = self.path(pos, end);
+        Ok(Some(Arg { at: self.at(pos), kind: ArgKind::Chain { base: Box::new(term), fields } }))
     }
 
     fn term(&mut self) -> Result<Option<Arg>> {
@@ -567,9 +571,18 @@ impl<'s> Parser<'s> {
                     return self.error(format_args!("undefined variable {}", quote::quote(text)));
                 }
                 let name = Arc::clone(&self.state.names[usize::from(symbol)]);
-                ArgKind::Variable { symbol, name, fields: Box::default() }
+                let more = self.fields();
+                let fields = more.map_or_else(Path::default, |(start, end)| self.path(start, end));
+                let at = self.at(more.map_or(item.pos, |(start, _)| start));
+                return Ok(Some(Arg { at, kind: ArgKind::Variable { symbol, name, fields } }));
             }
-            Kind::Field => ArgKind::Field(Box::new([self.word(text)])),
+            Kind::Field => {
+                let more = self.fields();
+                let path = self.path(item.pos, more.map_or(item.end, |(_, end)| end));
+                // Of several fields Go says that they stand where the second one does.
+                let at = self.at(more.map_or(item.pos, |(second, _)| second));
+                return Ok(Some(Arg { at, kind: ArgKind::Field(path) }));
+            }
             Kind::Bool => ArgKind::Bool(text == "true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => ArgKind::Number(Box::new(
                 literal::number(item.kind, text).or_else(|error| self.error(error))?,

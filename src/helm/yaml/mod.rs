@@ -20,5 +20,5 @@ mod write;
 pub use error::YamlError;
 pub use node::{Content, Key, Mark, Node};
 pub use number::format_float;
-pub use read::{DoubleKey, YamlLimits, parse, parse_documents, parse_strictly};
+pub use read::{DoubleKey, YamlLimits, parse, parse_documents, parse_entries, parse_strictly};
 pub use write::{Marked, json_to_yaml, to_yaml, to_yaml_marked, to_yaml_pretty, to_yaml_pretty_marked};

@@ -41,6 +41,18 @@ pub fn parse(text: &str, limits: &YamlLimits) -> Result<Node, YamlError> {
     Ok(reader.document()?.unwrap_or(nothing))
 }
 
+/// The same where only some entries of the document matter: the others are checked, and are null. Large documents are read
+/// twice as fast so, and take no memory.
+pub fn parse_entries(text: &str, limits: &YamlLimits, wanted: fn(&str) -> bool) -> Result<Node, YamlError> {
+    let mut reader = Reader::new(text, limits)?;
+    reader.wanted = Some(wanted);
+    match reader.document() {
+        Ok(Some(node)) => Ok(node),
+        // What is wrong is told by who reads all; so is what is rare: see `Reader::skip`.
+        Ok(None) | Err(_) => parse(text, limits),
+    }
+}
+
 /// Reads all documents of a text.
 pub fn parse_documents(text: &str, limits: &YamlLimits) -> Result<Vec<Node>, YamlError> {
     let mut reader = Reader::new(text, limits)?;
@@ -97,6 +109,8 @@ struct Reader<'a> {
     not_finite: bool,
     /// The keys that were read twice, if anybody wants to know.
     doubles: Option<Vec<DoubleKey>>,
+    /// Which entries of a document's mapping matter, if not all do.
+    wanted: Option<fn(&str) -> bool>,
 }
 
 impl<'a> Reader<'a> {
@@ -120,6 +134,7 @@ impl<'a> Reader<'a> {
             unsupported_keys: false,
             not_finite: false,
             doubles: None,
+            wanted: None,
         })
     }
 
@@ -196,7 +211,13 @@ impl<'a> Reader<'a> {
                     let key = self.node(event, mark, depth + 1)?;
                     let text = self.key_text(key);
                     let (event, at) = self.events.next()?;
-                    let value = self.node(event, at, depth + 1)?;
+                    let is_wanted = |wanted: fn(&str) -> bool| text.as_deref().is_none_or(wanted);
+                    let value = if depth > 0 || self.wanted.is_none_or(is_wanted) {
+                        self.node(event, at, depth + 1)?
+                    } else {
+                        self.skip(event, at, depth + 1)?;
+                        Node { content: Content::Null, mark: at }
+                    };
                     if let Some(text) = text {
                         let key = Key { text, mark };
                         if let Some(doubles) = &mut self.doubles {
@@ -209,6 +230,45 @@ impl<'a> Reader<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// Checks a node that nobody wants. It gives up, with an error that nobody sees, where the node could be meant elsewhere, or
+    /// be wrong for another reason than its syntax.
+    fn skip(&mut self, event: Event<'a>, mark: Mark, depth: usize) -> Result<(), YamlError> {
+        let give_up = || Err(YamlError::decode("not checked", mark));
+        self.count(1, mark)?;
+        match event {
+            Event::Scalar(ScalarEvent { anchor: None, tag, value, implicit }) if tag.is_empty() => {
+                let may_be_number =
+                    value.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'));
+                match (implicit && may_be_number).then(|| resolve_plain(&value)) {
+                    Some(Scalar::Float(value)) if !value.is_finite() => give_up(),
+                    _ => Ok(()),
+                }
+            }
+            Event::SequenceStart { anchor: None } => {
+                self.descend(depth, mark)?;
+                loop {
+                    match self.events.next()? {
+                        (Event::SequenceEnd, _) => return Ok(()),
+                        (event, at) => self.skip(event, at, depth + 1)?,
+                    }
+                }
+            }
+            Event::MappingStart { anchor: None } => {
+                self.descend(depth, mark)?;
+                loop {
+                    match self.events.next()? {
+                        (Event::MappingEnd, _) => return Ok(()),
+                        (Event::Scalar(key), at) if is_plain_key(&key) => self.count(1, at)?,
+                        _ => return give_up(),
+                    }
+                    let (event, at) = self.events.next()?;
+                    self.skip(event, at, depth + 1)?;
+                }
+            }
+            _ => give_up(),
         }
     }
 
@@ -431,6 +491,12 @@ fn not_finite(node: &Node) -> Option<YamlError> {
 
 fn is_merge(scalar: &ScalarEvent<'_>) -> bool {
     scalar.value == "<<" && (scalar.implicit || scalar.tag == MERGE_TAG)
+}
+
+/// Whether a key is just that: it may not be one that JSON does not have, nor say something else than its text.
+fn is_plain_key(key: &ScalarEvent<'_>) -> bool {
+    let is_json = || !key.implicit || !matches!(resolve_plain(&key.value), Scalar::Null | Scalar::Uint(_));
+    key.anchor.is_none() && key.tag.is_empty() && !is_merge(key) && is_json()
 }
 
 /// Of entries with the same key the last one counts, at the place of the first.

@@ -282,9 +282,10 @@ impl Generator {
             let precision = *self.random.pick(&["", "", "", ".2", ".0", ".", ".10"]);
             let verb = *self.random.pick(&[
                 "v", "s", "d", "q", "x", "T", "t", "f", "e", "g", "X", "o", "b", "c", "U", "%", "z", "v",
-                "s", "d",
+                "s", "d", "E", "F", "G", "O", "w",
             ]);
-            format += &format!("[%{flags}{width}{precision}{verb}]");
+            let index = *self.random.pick(&["", "", "", "", "", "", "[1]", "[2]", "[9]", "[x]", "["]);
+            format += &format!("[%{flags}{width}{precision}{index}{verb}]");
             if width == "*" {
                 args.push(node![" ", self.operand(Int)]);
             }

@@ -94,8 +94,12 @@ impl<'a> Scanner<'a> {
         Ok(Token { kind: Kind::Scalar { value, plain: true }, start, end })
     }
 
-    /// Skips to the next space or to what ends the scalar.
+    /// Skips to the last character before a space or what else may end the scalar; outside of flow collections, to the last
+    /// one of as many words as have nothing of that between them.
     fn skip_plain_piece(&mut self) {
+        if self.flow_level == 0 {
+            self.skip_plain_words();
+        }
         let plain = |byte: &&u8| {
             !matches!(
                 **byte,
@@ -114,6 +118,14 @@ impl<'a> Scanner<'a> {
                 _ => self.skip(),
             }
         }
+    }
+
+    fn skip_plain_words(&mut self) {
+        let plain = |byte: &&u8| !matches!(**byte, b'\t' | b'\n' | b'\r' | 0 | b':' | b'#' | 0x80..);
+        let rest = self.bytes.get(self.at.offset..).unwrap_or_default();
+        let words = &rest[..rest.iter().take_while(plain).count()];
+        let end = words.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+        self.skip_ascii(end);
     }
 
     pub(super) fn scan_block_scalar(&mut self, literal: bool) -> Result<Token<'a>, YamlError> {
