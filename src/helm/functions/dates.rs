@@ -208,7 +208,7 @@ fn time(time: Time) -> Value {
 }
 
 /// A `time.Duration`.
-fn duration(nanos: i64) -> Value {
+pub fn duration(nanos: i64) -> Value {
     Value::Object(Rc::new(GoDuration(nanos)))
 }
 

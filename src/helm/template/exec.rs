@@ -9,6 +9,7 @@ use super::error::{GoError, Result};
 use super::trace::Trace;
 use super::{ExecEnv, TemplateSet};
 use crate::helm::Table;
+use crate::helm::functions::dates::{GoDuration, duration};
 use crate::helm::functions::random::Random;
 use crate::helm::functions::regex::RegexCache;
 use crate::helm::go::{printf, quote};
@@ -330,19 +331,9 @@ impl<'e> Exec<'e> {
             over.value = content;
         }
         let mut walk = RangeWalk { mark: frame.vars.len(), branch, ran: false };
-        let flow = match &over.value {
-            Value::Int(count) | Value::Int64(count) => {
-                let wrap = |index: i64| match &over.value {
-                    Value::Int64(_) => Value::Int64(index),
-                    _ => Value::Int(index),
-                };
-                self.range_count(frame, &mut walk, &over, *count, wrap)?
-            }
-            Value::Uint(count) => {
-                let limit = i64::try_from(*count).unwrap_or(i64::MAX);
-                self.range_count(frame, &mut walk, &over, limit, |index| Value::Uint(index.unsigned_abs()))?
-            }
-            Value::List(list) => {
+        let flow = match (&over.value, counted(&over.value)) {
+            (_, Some((count, wrap))) => self.range_count(frame, &mut walk, &over, count, wrap)?,
+            (Value::List(list), _) => {
                 let interface = list.list_type == ListType::Any;
                 let mut flow = Flow::Done;
                 for (index, entry) in list.items.iter().enumerate() {
@@ -354,7 +345,7 @@ impl<'e> Exec<'e> {
                 }
                 flow
             }
-            Value::Map(map) => {
+            (Value::Map(map), _) => {
                 let interface = map.map_type != crate::helm::value::MapType::String;
                 for (key, entry) in map.snapshot() {
                     let element = Operand::element(entry, interface);
@@ -364,8 +355,8 @@ impl<'e> Exec<'e> {
                 }
                 Flow::Done
             }
-            Value::Nil | Value::NoValue => Flow::Done,
-            value => {
+            (Value::Nil | Value::NoValue, _) => Flow::Done,
+            (value, _) => {
                 let shown = printf::show(value, &self.env.limits)?;
                 return Err(frame.error(&format!("range can't iterate over {shown}")));
             }
@@ -385,7 +376,7 @@ impl<'e> Exec<'e> {
         walk: &mut RangeWalk<'t>,
         over: &Operand,
         count: i64,
-        wrap: impl Fn(i64) -> Value,
+        wrap: fn(i64) -> Value,
     ) -> Result<Flow> {
         if walk.branch.pipe.declared.len() > 1 {
             let shown = printf::show(&over.value, &self.env.limits)?;
@@ -426,6 +417,21 @@ impl<'e> Exec<'e> {
         let flow = self.walk_list(frame, element, &walk.branch.list)?;
         frame.vars.truncate(walk.mark);
         Ok(flow)
+    }
+}
+
+/// How often a range over a number runs, and what its elements are.
+fn counted(value: &Value) -> Option<(i64, fn(i64) -> Value)> {
+    match value {
+        Value::Int(count) => Some((*count, Value::Int)),
+        Value::Int64(count) => Some((*count, Value::Int64)),
+        Value::Uint(count) => {
+            Some((i64::try_from(*count).unwrap_or(i64::MAX), |index| Value::Uint(index.unsigned_abs())))
+        }
+        Value::Object(object) => {
+            object.as_any().downcast_ref().map(|GoDuration(nanos)| (*nanos, duration as fn(i64) -> Value))
+        }
+        _ => None,
     }
 }
 
