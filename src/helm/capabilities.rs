@@ -215,6 +215,15 @@ impl Object for SeenCapabilities {
         })
     }
 
+    fn members(&self) -> Option<Vec<(&'static str, Value)>> {
+        let fields = ["KubeVersion", "APIVersions", "HelmVersion"];
+        Some(fields.map(|name| (name, self.field(name).unwrap_or_default())).into())
+    }
+
+    fn json_members(&self) -> Option<Vec<(&'static str, Value)>> {
+        self.members()
+    }
+
     fn print(&self) -> String {
         let KubeVersion { version, normalized, major, minor } = &self.kube_version.version;
         let version = match self.helm.0 {
@@ -284,6 +293,18 @@ impl Object for SeenVersion {
 
     fn call(&self, name: &str, _arguments: &[Value]) -> Result<Value, String> {
         Ok(Value::Str(Str::clone(if name == "GitVersion" { self.whole() } else { &self.version.normalized })))
+    }
+
+    fn members(&self) -> Option<Vec<(&'static str, Value)>> {
+        let mut members = self.json_members()?;
+        if self.helm == HelmVersion::Helm4 {
+            members.insert(1, ("normalizedVersion", Value::Str(Str::clone(&self.version.normalized))));
+        }
+        Some(members)
+    }
+
+    fn json_members(&self) -> Option<Vec<(&'static str, Value)>> {
+        Some(["Version", "Major", "Minor"].map(|name| (name, self.field(name).unwrap_or_default())).into())
     }
 
     fn print(&self) -> String {
@@ -377,6 +398,11 @@ impl Object for BuildInfo {
             "GitCommit" | "GitTreeState" | "GoVersion" | "KubeClientVersion" => Some(Value::from("")),
             _ => None,
         }
+    }
+
+    fn members(&self) -> Option<Vec<(&'static str, Value)>> {
+        let fields = ["Version", "GitCommit", "GitTreeState", "GoVersion", "KubeClientVersion"];
+        Some(fields.into_iter().filter_map(|name| Some((name, self.field(name)?))).collect())
     }
 
     fn print(&self) -> String {

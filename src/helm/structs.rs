@@ -146,6 +146,12 @@ impl Object for Struct {
         }
     }
 
+    fn members(&self) -> Option<Vec<(&'static str, Value)>> {
+        let embedded =
+            self.embedded.iter().map(|inner| ("Metadata", Value::Object(Rc::clone(inner) as Rc<dyn Object>)));
+        Some(embedded.chain(self.fields.iter().map(|field| (field.name, field.value.clone()))).collect())
+    }
+
     fn print(&self) -> String {
         let shown = self.fields.iter().map(|field| {
             // A nil `interface {}` does not occur in these structs.

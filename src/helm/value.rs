@@ -528,6 +528,18 @@ pub trait Object: fmt::Debug {
     fn json(&self) -> Value {
         self.content().unwrap_or_else(|| Value::str(self.print()))
     }
+    /// A struct's fields in Go's order, as `fmt` shows them; `None` for what is no struct, or has a text of its own.
+    fn members(&self) -> Option<Vec<(&'static str, Value)>> {
+        None
+    }
+    /// The same as `encoding/json` has them, where that is another order than the one of names.
+    fn json_members(&self) -> Option<Vec<(&'static str, Value)>> {
+        None
+    }
+    /// The number that a named type stands for.
+    fn number(&self) -> Option<i64> {
+        None
+    }
     /// For `if`: whether Go's template package takes it for true.
     fn truth(&self) -> bool {
         true

@@ -158,6 +158,7 @@ fn basic(value: &Value) -> Basic<'_> {
         Value::Byte(byte) => Basic::Uint(u64::from(*byte)),
         Value::Float(float) => Basic::Float(*float),
         Value::Str(text) => Basic::Str(text),
+        Value::Object(object) => object.number().map_or(Basic::Other, Basic::Int),
         _ => Basic::Other,
     }
 }

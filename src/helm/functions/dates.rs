@@ -338,6 +338,10 @@ impl Object for GoDuration {
         show_duration(self.0)
     }
 
+    fn number(&self) -> Option<i64> {
+        Some(self.0)
+    }
+
     fn json(&self) -> Value {
         Value::Int64(self.0)
     }

@@ -109,23 +109,46 @@ fn push(out: &mut String, value: &Value, style: &Style, depth: usize) -> Result<
             new_line(out, style, depth);
             out.push(']');
         }
-        Value::Map(map) if map.is_empty() => out.push_str("{}"),
         Value::Map(map) => {
-            out.push('{');
-            for (index, (key, entry)) in map.entries.borrow().iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                new_line(out, style, depth + 1);
-                push_text(out, key, style.escape_html);
-                out.push_str(if style.indent.is_some() { ": " } else { ":" });
-                push(out, &entry.value, style, depth + 1)?;
-            }
-            new_line(out, style, depth);
-            out.push('}');
+            push_object(
+                out,
+                map.entries.borrow().iter().map(|(key, entry)| (&**key, &entry.value)),
+                style,
+                depth,
+            )?;
         }
-        Value::Object(object) => push(out, &object.json(), style, depth)?,
+        Value::Object(object) => match object.json_members() {
+            Some(members) => {
+                push_object(out, members.iter().map(|(name, value)| (*name, value)), style, depth)?;
+            }
+            None => push(out, &object.json(), style, depth)?,
+        },
     }
+    Ok(())
+}
+
+fn push_object<'v>(
+    out: &mut String,
+    mut entries: impl Iterator<Item = (&'v str, &'v Value)>,
+    style: &Style,
+    depth: usize,
+) -> Result<(), String> {
+    let Some(first) = entries.next() else {
+        out.push_str("{}");
+        return Ok(());
+    };
+    out.push('{');
+    for (index, (key, value)) in std::iter::once(first).chain(entries).enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        new_line(out, style, depth + 1);
+        push_text(out, key, style.escape_html);
+        out.push_str(if style.indent.is_some() { ": " } else { ":" });
+        push(out, value, style, depth + 1)?;
+    }
+    new_line(out, style, depth);
+    out.push('}');
     Ok(())
 }
 

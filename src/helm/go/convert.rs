@@ -66,7 +66,6 @@ pub fn to_text(value: &Value, limits: &Limits) -> GoResult<Str> {
         Value::Str(text) => Ok(text.clone()),
         Value::List(list) if list.list_type == ListType::Byte => Ok(bytes_text(value).into()),
         Value::NoValue | Value::Nil => Ok("<nil>".into()),
-        Value::Object(object) => Ok(object.print().into()),
         value => printf::show(value, limits).map(Into::into),
     }
 }

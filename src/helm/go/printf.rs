@@ -385,6 +385,13 @@ impl<'o> Printer<'o> {
         if let Some(content) = object.content() {
             return self.value(&content, verb, depth);
         }
+        let has_text = matches!(verb, 'v' | 's' | 'x' | 'X' | 'q') && !self.flags.sharp_v && !self.reporting;
+        if let Some(number) = object.number().filter(|_| !has_text) {
+            return self.integer(number.unsigned_abs(), number < 0, true, verb, value);
+        }
+        if let Some(members) = object.members() {
+            return self.members(object.type_name(), &members, verb, depth);
+        }
         match verb {
             'v' | 's' | 'x' | 'X' | 'q' if !self.reporting || object.kind() == "struct" => {
                 let text = object.print();
@@ -393,6 +400,35 @@ impl<'o> Printer<'o> {
             'v' => self.push(&object.print()),
             _ => self.bad_verb(verb, value),
         }
+    }
+
+    /// A struct's fields; a pointer's `&` is shown, as long as it is not in something else.
+    fn members(
+        &mut self,
+        type_name: &str,
+        members: &[(&'static str, Value)],
+        verb: char,
+        depth: usize,
+    ) -> GoResult<()> {
+        let sharp = self.flags.sharp_v;
+        if type_name.starts_with('*') && depth == 0 {
+            self.push("&")?;
+        }
+        if sharp {
+            self.push(type_name.trim_start_matches('*'))?;
+        }
+        self.push("{")?;
+        for (index, (name, value)) in members.iter().enumerate() {
+            if index > 0 {
+                self.push(if sharp { ", " } else { " " })?;
+            }
+            if sharp || self.flags.plus_v {
+                self.push(name)?;
+                self.push(":")?;
+            }
+            self.value(value, verb, depth + 1)?;
+        }
+        self.push("}")
     }
 
     fn list(&mut self, list: &List, verb: char, depth: usize) -> GoResult<()> {

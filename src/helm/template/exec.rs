@@ -270,6 +270,8 @@ impl<'e> Exec<'e> {
         match &operand.value {
             Value::NoValue | Value::Nil => self.out.push_str("<no value>"),
             Value::Str(text) => self.out.push_str(text),
+            // The one place where Go asks the pointer to a struct for its text.
+            Value::Object(object) if object.content().is_none() => self.out.push_str(&object.print()),
             value => printf::print(&mut self.out, value, &self.env.limits)?,
         }
         if let Some(trace) = &mut self.trace {
@@ -367,7 +369,8 @@ impl<'e> Exec<'e> {
             _ => Flow::Done,
         };
         frame.vars.truncate(mark);
-        Ok(result)
+        // The parser takes a break in `else` for one of the range around; Go's executor ends this range with it.
+        Ok(if result == Flow::Break { Flow::Done } else { result })
     }
 
     fn range_count<'t>(

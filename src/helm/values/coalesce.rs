@@ -237,6 +237,12 @@ fn as_truth(value: &Value) -> String {
         Value::Nil | Value::NoValue => "%!t(<nil>)".to_owned(),
         Value::Bool(value) => value.to_string(),
         Value::List(list) => shown_list(list),
+        Value::Map(map) => {
+            let shown = map.snapshot();
+            let shown =
+                shown.iter().map(|(key, entry)| format!("%!t(string={key}):{}", shown_inside(&entry.value)));
+            format!("map[{}]", shown.collect::<Vec<_>>().join(" "))
+        }
         Value::Str(text) => format!("%!t(string={text})"),
         Value::Float(number) => {
             format!("%!t(float64={})", crate::helm::yaml::format_float(*number))
@@ -247,9 +253,12 @@ fn as_truth(value: &Value) -> String {
 }
 
 fn shown_list(list: &List) -> String {
-    let inner = |value: &Value| if value.is_nil() { "<nil>".to_owned() } else { as_truth(value) };
-    let shown: Vec<String> = list.values().map(inner).collect();
+    let shown: Vec<String> = list.values().map(shown_inside).collect();
     format!("[{}]", shown.join(" "))
+}
+
+fn shown_inside(value: &Value) -> String {
+    if value.is_nil() { "<nil>".to_owned() } else { as_truth(value) }
 }
 
 /// The table under a path of keys; the error is the key that is no table.

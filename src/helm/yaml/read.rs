@@ -86,6 +86,8 @@ pub fn parse_strictly(text: &str, limits: &YamlLimits) -> Result<(Vec<Node>, Vec
 
 /// What an anchor stands for.
 struct Anchored {
+    /// Where it stands.
+    mark: Mark,
     mapping: bool,
     /// `None` while the node is still being read: an alias to it would contain itself.
     node: Option<Node>,
@@ -163,7 +165,7 @@ impl<'a> Reader<'a> {
         match event {
             Event::Alias(name) => self.alias(name, mark),
             Event::Scalar(scalar) => Ok(self.scalar(scalar, mark)),
-            Event::SequenceStart { anchor } => self.anchored(anchor, false, |reader| {
+            Event::SequenceStart { anchor } => self.anchored(anchor, mark, false, |reader| {
                 reader.descend(depth, mark)?;
                 let mut items = Vec::new();
                 loop {
@@ -174,7 +176,7 @@ impl<'a> Reader<'a> {
                 }
                 Ok(Node { content: Content::Seq(items), mark })
             }),
-            Event::MappingStart { anchor } => self.anchored(anchor, true, |reader| {
+            Event::MappingStart { anchor } => self.anchored(anchor, mark, true, |reader| {
                 reader.descend(depth, mark)?;
                 let entries = reader.entries(depth)?;
                 Ok(Node { content: Content::Map(last_of_each(entries)), mark })
@@ -202,7 +204,7 @@ impl<'a> Reader<'a> {
                         let node = Node { content: Content::Str(scalar.value.into_owned()), mark };
                         self.anchors.insert(
                             anchor,
-                            Anchored { mapping: false, node: Some(node), operations: 1, nodes: 1 },
+                            Anchored { mark, mapping: false, node: Some(node), operations: 1, nodes: 1 },
                         );
                     }
                     self.merge(&mut entries, depth)?;
@@ -272,32 +274,66 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The value of a `<<` key: go-yaml v2 sets its entries where it stands, over those that came before.
+    /// The value of a `<<` key: go-yaml v2 sets its entries where it stands, over those that came before. It looks at the kind of
+    /// a value before it decodes it, and at those of a sequence from its end.
     fn merge(&mut self, entries: &mut Vec<(Key, Node)>, depth: usize) -> Result<(), YamlError> {
         let (event, mark) = self.events.next()?;
-        let many = matches!(event, Event::SequenceStart { .. });
-        // go-yaml looks at the kind of the value before it decodes it.
-        let wrong = match event {
-            Event::Alias(name) => self.anchors.get(name).is_some_and(|anchored| !anchored.mapping),
-            _ => matches!(event, Event::Scalar(_)),
-        };
-        if wrong {
-            self.fail(WANT_MAP, mark);
-        }
-        let node = self.node(event, mark, depth + 1)?;
-        match node.content {
-            Content::Map(merged) => entries.extend(merged),
-            Content::Seq(maps) if many => {
-                for map in maps.into_iter().rev() {
-                    match map.content {
-                        Content::Map(merged) => entries.extend(merged),
-                        _ => self.fail(WANT_MAP, map.mark),
+        if !matches!(event, Event::SequenceStart { anchor: None }) {
+            let many = matches!(event, Event::SequenceStart { .. });
+            if !many && !self.may_be_merged(&event) {
+                self.fail(WANT_MAP, mark);
+            }
+            let node = self.node(event, mark, depth + 1)?;
+            match node.content {
+                Content::Map(merged) => entries.extend(merged),
+                Content::Seq(maps) if many => {
+                    for map in maps.into_iter().rev() {
+                        match map.content {
+                            Content::Map(merged) => entries.extend(merged),
+                            _ => self.fail(WANT_MAP, map.mark),
+                        }
                     }
                 }
+                _ => self.fail(WANT_MAP, mark),
             }
-            _ => self.fail(WANT_MAP, mark),
+            return Ok(());
+        }
+        self.count(1, mark)?;
+        self.operate(1, 0, mark);
+        self.descend(depth + 1, mark)?;
+        let earlier = self.decode_error.take();
+        let mut maps = Vec::new();
+        loop {
+            let (event, at) = self.events.next()?;
+            if matches!(event, Event::SequenceEnd) {
+                break;
+            }
+            if !self.may_be_merged(&event) {
+                self.fail(WANT_MAP, at);
+            }
+            let node = self.node(event, at, depth + 2)?;
+            maps.push((node, self.decode_error.take()));
+        }
+        self.decode_error = earlier;
+        for (map, error) in maps.into_iter().rev() {
+            if let Some(error) = error {
+                self.decode_error.get_or_insert(error);
+            }
+            match map.content {
+                Content::Map(merged) => entries.extend(merged),
+                _ => self.fail(WANT_MAP, map.mark),
+            }
         }
         Ok(())
+    }
+
+    /// Whether this begins a mapping, or stands for one.
+    fn may_be_merged(&self, event: &Event<'_>) -> bool {
+        match event {
+            Event::MappingStart { .. } => true,
+            Event::Alias(name) => self.anchors.get(name).is_none_or(|anchored| anchored.mapping),
+            _ => false,
+        }
     }
 
     fn alias(&mut self, name: &str, mark: Mark) -> Result<Node, YamlError> {
@@ -323,7 +359,7 @@ impl<'a> Reader<'a> {
         if let Some(anchor) = scalar.anchor {
             self.anchors.insert(
                 anchor,
-                Anchored { mapping: false, node: Some(node.clone()), operations: 1, nodes: 1 },
+                Anchored { mark, mapping: false, node: Some(node.clone()), operations: 1, nodes: 1 },
             );
         }
         node
@@ -393,6 +429,7 @@ impl<'a> Reader<'a> {
     fn anchored(
         &mut self,
         anchor: Option<&'a str>,
+        mark: Mark,
         mapping: bool,
         read: impl FnOnce(&mut Self) -> Result<Node, YamlError>,
     ) -> Result<Node, YamlError> {
@@ -400,9 +437,14 @@ impl<'a> Reader<'a> {
             return read(self);
         };
         let (operations, nodes) = (self.operations - 1, self.nodes - 1);
-        self.anchors.insert(name, Anchored { mapping, node: None, operations: 0, nodes: 0 });
+        self.anchors.insert(name, Anchored { mark, mapping, node: None, operations: 0, nodes: 0 });
         let node = read(self)?;
+        if self.anchors.get(name).is_some_and(|anchored| anchored.mark != mark) {
+            // Something inside has the same anchor: that is what it stands for from there on.
+            return Ok(node);
+        }
         let anchored = Anchored {
+            mark,
             mapping,
             node: Some(node.clone()),
             operations: self.operations - operations,

@@ -118,7 +118,20 @@ fn write_pretty(emitter: &mut Emitter, value: &Value, depth: usize) -> Result<()
                 })
             });
         }
-        Value::Object(object) => return write_pretty(emitter, &object.json(), depth),
+        Value::Object(object) => {
+            // A struct's fields have names in lower case here, and no other order than Go's.
+            if let Some(members) = object.json_members().or_else(|| object.members()) {
+                let members: Vec<(String, Entry)> =
+                    members.into_iter().map(|(name, value)| (name.to_lowercase(), value.into())).collect();
+                return emitter.mapping(
+                    members.iter().map(|(name, entry)| (name.as_str(), entry)),
+                    |emitter, entry| write_pretty(emitter, &entry.value, depth),
+                );
+            }
+            // Nothing of go-yaml v3 goes through JSON, which has a null for a map that Go has not made.
+            let content = object.content().unwrap_or_else(|| object.json());
+            return write_pretty(emitter, &content, depth);
+        }
     }
     Ok(())
 }
