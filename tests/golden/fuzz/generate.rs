@@ -498,7 +498,7 @@ impl Generator {
                 "$.Template.BasePath",
                 "$.Release.Revision",
                 "$.Capabilities.KubeVersion",
-                "$.Capabilities.HelmVersion.GoVersion",
+                "$.Capabilities.HelmVersion.GitCommit",
                 "($.Capabilities.APIVersions.Has \"apps/v1\")",
                 "($.Files.Get \"files/a.txt\")",
                 "($.Files.GetBytes \"files/a.txt\")",
