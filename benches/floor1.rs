@@ -87,6 +87,10 @@ fn yaml(criterion: &mut Criterion) {
 }
 
 /// One chart: read and parsed, then rendered.
+/// The program's own allocator: a good part of rendering is its work.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn templates(criterion: &mut Criterion) {
     let files = repository();
     let folder = "components/trino";

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use regex::Regex;
 
 use super::chart::{Chart, ChartFile};
+use super::go::printf;
 use super::signature::{Param, Signature};
 use super::value::{List, ListType, Map, MapType, Object, Value};
 use super::yaml::to_yaml;
@@ -103,15 +104,15 @@ impl Object for ChartFiles {
     }
 
     fn print(&self) -> String {
-        let shown: Vec<String> = self
-            .0
-            .iter()
-            .map(|(name, file)| {
-                let bytes: Vec<String> = file.data().iter().map(u8::to_string).collect();
-                format!("{name}:[{}]", bytes.join(" "))
-            })
-            .collect();
-        format!("map[{}]", shown.join(" "))
+        let mut shown = String::from("map[");
+        for (index, (name, file)) in self.0.iter().enumerate() {
+            shown.push_str(if index > 0 { " " } else { "" });
+            shown.push_str(name);
+            shown.push(':');
+            printf::push_bytes(&mut shown, file.data().iter().copied());
+        }
+        shown.push(']');
+        shown
     }
 
     fn content(&self) -> Option<Value> {

@@ -9,6 +9,7 @@ use super::archive::unpack;
 use super::ignore::Rules;
 use super::{Chart, ChartError, ChartFile, Metadata, TemplateFile};
 use crate::helm::decode::decode;
+use crate::helm::schema::Schema;
 use crate::helm::template::HelmVersion;
 use crate::helm::values::read_documents;
 use crate::helm::warnings::Warnings;
@@ -183,7 +184,7 @@ fn load_files(files: Vec<RawFile<'_>>, depth: usize, helm: HelmVersion) -> Resul
                     .map_err(|reason| ChartError::Document { name: "values.yaml".into(), reason })?;
                 chart.values_path = Arc::clone(&file.path);
             }
-            "values.schema.json" => chart.schema = Some(file.data()?),
+            "values.schema.json" => chart.schema = Some(Schema::new(file.data()?)),
             "requirements.yaml" => {
                 let metadata = metadata.get_or_insert_default();
                 if metadata.api_version != "v1" {

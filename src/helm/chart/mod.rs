@@ -10,6 +10,7 @@ pub(super) use archive::tests as archive_tests;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::schema::Schema;
 use super::template::Tree;
 use super::template::{HelmVersion, TemplateError, parse};
 use super::values::ValuesDocument;
@@ -27,7 +28,7 @@ pub struct Chart {
     /// `values.yaml`'s documents, which are merged in order.
     pub(super) values: Vec<ValuesDocument>,
     pub(super) values_path: Arc<str>,
-    pub(super) schema: Option<Arc<[u8]>>,
+    pub(super) schema: Option<Schema>,
     pub(super) templates: Vec<TemplateFile>,
     /// All other files: `.Files`, and those under `crds/`.
     pub(super) files: Vec<ChartFile>,

@@ -23,6 +23,15 @@ pub(super) struct Flags {
     pub(super) sharp_v: bool,
 }
 
+impl Flags {
+    /// Whether nothing is asked for but the value.
+    fn are_plain(self) -> bool {
+        self.width.is_none()
+            && self.precision.is_none()
+            && !(self.plus || self.sharp || self.space || self.sharp_v)
+    }
+}
+
 /// Writes values by directives.
 pub(super) struct Printer<'o> {
     out: &'o mut String,
@@ -45,6 +54,25 @@ pub fn print(out: &mut String, value: &Value, limits: &Limits) -> GoResult<()> {
         value => Printer::new(out, limits).arg(value, 'v')?,
     }
     Ok(())
+}
+
+/// Appends bytes as `fmt.Print` shows them: charts that print all they know print their files so, which are large.
+pub fn push_bytes(out: &mut String, bytes: impl Iterator<Item = u8>) {
+    let digit = |number: u8| char::from(b'0' + number);
+    out.push('[');
+    for (index, byte) in bytes.enumerate() {
+        if index > 0 {
+            out.push(' ');
+        }
+        if byte >= 100 {
+            out.push(digit(byte / 100));
+        }
+        if byte >= 10 {
+            out.push(digit(byte / 10 % 10));
+        }
+        out.push(digit(byte % 10));
+    }
+    out.push(']');
 }
 
 fn push_int(out: &mut String, int: i64) {
@@ -383,6 +411,9 @@ impl<'o> Printer<'o> {
 
     fn object(&mut self, object: &Rc<dyn Object>, verb: char, depth: usize, value: &Value) -> GoResult<()> {
         if let Some(content) = object.content() {
+            if verb == 'v' && self.flags.are_plain() {
+                return self.push(&object.print());
+            }
             return self.value(&content, verb, depth);
         }
         let has_text = matches!(verb, 'v' | 's' | 'x' | 'X' | 'q') && !self.flags.sharp_v && !self.reporting;
@@ -483,6 +514,12 @@ impl<'o> Printer<'o> {
                 }
                 let text = super::text::from_bytes(bytes);
                 self.string(&text, verb, &Value::Nil)
+            }
+            'v' if self.flags.are_plain() => {
+                let mut shown = String::with_capacity(list.len() * 4);
+                let byte = |value: &Value| if let Value::Byte(byte) = value { *byte } else { 0 };
+                push_bytes(&mut shown, list.values().map(byte));
+                self.push(&shown)
             }
             _ => self.list(list, verb, depth),
         }

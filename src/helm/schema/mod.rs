@@ -4,8 +4,9 @@
 mod report;
 
 use std::fmt::Write as _;
+use std::sync::{Arc, OnceLock};
 
-use jsonschema::{Draft, Retrieve, Uri};
+use jsonschema::{Draft, Retrieve, Uri, Validator};
 use serde_json::{Number, Value as Json};
 
 use super::dependencies::Release;
@@ -26,7 +27,7 @@ pub(super) fn validate(chart: &Release<'_>, values: &Map) -> Result<(), String> 
 
 fn check(chart: &Release<'_>, values: &Map, report: &mut String) {
     if let Some(schema) = &chart.chart.schema
-        && let Err(mistakes) = check_one(values, schema)
+        && let Err(mistakes) = schema.check(values)
     {
         report.push_str(&chart.name);
         report.push_str(":\n");
@@ -48,18 +49,37 @@ fn check(chart: &Release<'_>, values: &Map, report: &mut String) {
     }
 }
 
-fn check_one(values: &Map, schema: &[u8]) -> Result<(), String> {
-    let schema: Json = serde_json::from_slice(schema).map_err(|error| no_json(schema, &error))?;
-    let validator = match jsonschema::options().with_retriever(Nowhere).build(&schema) {
-        Ok(validator) => validator,
-        Err(error) => return Err(schema_mistakes(&schema).unwrap_or_else(|| unresolved(&error.to_string()))),
-    };
-    let values = to_json(&Value::Map(values.clone()), 0);
-    if validator.is_valid(&values) {
-        return Ok(());
+/// A chart's schema, made ready once for all renderings: that takes longer than to check values.
+#[derive(Clone, Debug)]
+pub(super) struct Schema {
+    text: Arc<[u8]>,
+    ready: Arc<OnceLock<Result<(Json, Validator), String>>>,
+}
+
+impl Schema {
+    /// A schema by its text.
+    pub(super) fn new(text: Arc<[u8]>) -> Self {
+        Self { text, ready: Arc::default() }
     }
-    let errors: Vec<_> = validator.iter_errors(&values).take(MAX_MISTAKES).collect();
-    Err(format!("{}\n", Report::of(&schema, &errors)))
+
+    fn check(&self, values: &Map) -> Result<(), String> {
+        let (schema, validator) =
+            self.ready.get_or_init(|| make_ready(&self.text)).as_ref().map_err(Clone::clone)?;
+        let values = to_json(&Value::Map(values.clone()), 0);
+        if validator.is_valid(&values) {
+            return Ok(());
+        }
+        let errors: Vec<_> = validator.iter_errors(&values).take(MAX_MISTAKES).collect();
+        Err(format!("{}\n", Report::of(schema, &errors)))
+    }
+}
+
+fn make_ready(text: &[u8]) -> Result<(Json, Validator), String> {
+    let schema: Json = serde_json::from_slice(text).map_err(|error| no_json(text, &error))?;
+    match jsonschema::options().with_retriever(Nowhere).build(&schema) {
+        Ok(validator) => Ok((schema, validator)),
+        Err(error) => Err(schema_mistakes(&schema).unwrap_or_else(|| unresolved(&error.to_string()))),
+    }
 }
 
 /// What Go's decoder says of a schema that is no JSON.
