@@ -365,6 +365,10 @@ impl<'o> Printer<'o> {
             'p' if !matches!(value, Value::List(_) | Value::Map(_) | Value::Object(_)) => {
                 self.bad_verb(verb, value)
             }
+            // It is for errors; Go finds that out for what is made of parts as a whole.
+            'w' if matches!(value, Value::List(_) | Value::Map(_) | Value::Object(_)) => {
+                self.bad_verb(verb, value)
+            }
             _ => self.value(value, verb, 0),
         }
     }

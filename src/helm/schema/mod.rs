@@ -70,7 +70,7 @@ impl Schema {
             return Ok(());
         }
         let errors: Vec<_> = validator.iter_errors(&values).take(MAX_MISTAKES).collect();
-        Err(format!("{}\n", Report::of(schema, &errors)))
+        Err(format!("{}\n", Report::of(schema, &values, &errors)))
     }
 }
 
@@ -129,7 +129,7 @@ fn schema_mistakes(schema: &Json) -> Option<String> {
     };
     let errors: Vec<_> = validator.iter_errors(schema).take(MAX_MISTAKES).collect();
     (!errors.is_empty()).then(|| {
-        let mistakes = Report::of(&Json::Null, &errors);
+        let mistakes = Report::of(&Json::Null, schema, &errors);
         format!(
             "\"file:///values.schema.json#\" is not valid against metaschema: jsonschema validation failed with \
              '{rules}'\n{mistakes}"

@@ -66,13 +66,14 @@ fn pointer(text: &str) -> Vec<String> {
 /// The text of a report, one mistake a line, those of a schema inside of another together.
 pub(super) struct Report<'s> {
     schema: &'s Json,
+    checked: &'s Json,
     text: String,
 }
 
 impl<'s> Report<'s> {
-    /// What errors of this schema say.
-    pub(super) fn of(schema: &'s Json, errors: &[ValidationError<'_>]) -> String {
-        let mut report = Self { schema, text: String::new() };
+    /// What errors of this schema say of what was checked.
+    pub(super) fn of(schema: &'s Json, checked: &'s Json, errors: &[ValidationError<'_>]) -> String {
+        let mut report = Self { schema, checked, text: String::new() };
         let mistakes: Vec<Mistake<'_, '_>> = errors.iter().map(Mistake::of).collect();
         report.all(&mistakes.iter().collect::<Vec<_>>(), 0, 0, 0);
         without_heading(report.text)
@@ -112,6 +113,12 @@ impl<'s> Report<'s> {
         let first = group[0];
         let what = match first.error.kind() {
             Kind::Required { .. } => self.missing(group),
+            // Where no property is named, this library has one mistake for the first of them.
+            Kind::FalseSchema if first.error.schema_path().as_str().ends_with("/additionalProperties") => {
+                let object =
+                    self.checked.pointer(first.error.instance_path().as_str()).and_then(Json::as_object);
+                unexpected(object.into_iter().flat_map(|object| object.keys()))
+            }
             _ => describe(first.error),
         };
         self.line(indent, &first.place, &what);
@@ -239,6 +246,11 @@ fn within<'e, 'v>(error: &'e ValidationError<'v>, outer: &Mistake<'_, '_>) -> Mi
     mistake
 }
 
+fn unexpected<'n>(names: impl Iterator<Item = &'n String>) -> String {
+    let names: Vec<String> = names.map(|name| quote(name)).collect();
+    format!("additional properties {} not allowed", names.join(", "))
+}
+
 fn describe(error: &ValidationError<'_>) -> String {
     let got = error.instance();
     match error.kind() {
@@ -252,8 +264,7 @@ fn describe(error: &ValidationError<'_>) -> String {
             format!("got {}, want {}", type_of(got), wanted.join(" or "))
         }
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            let names: Vec<String> = unexpected.iter().map(|name| quote(name)).collect();
-            format!("additional properties {} not allowed", names.join(", "))
+            self::unexpected(unexpected.iter())
         }
         Kind::Enum { options } => {
             let options: Vec<&Json> =

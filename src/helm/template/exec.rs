@@ -379,7 +379,7 @@ impl<'e> Exec<'e> {
         walk: &mut RangeWalk<'t>,
         over: &Operand,
         count: i64,
-        wrap: fn(i64) -> Value,
+        wrap: Wrap,
     ) -> Result<Flow> {
         if walk.branch.pipe.declared.len() > 1 {
             let shown = printf::show(&over.value, &self.env.limits)?;
@@ -423,8 +423,11 @@ impl<'e> Exec<'e> {
     }
 }
 
+/// What makes an element of a number.
+type Wrap = fn(i64) -> Value;
+
 /// How often a range over a number runs, and what its elements are.
-fn counted(value: &Value) -> Option<(i64, fn(i64) -> Value)> {
+fn counted(value: &Value) -> Option<(i64, Wrap)> {
     match value {
         Value::Int(count) => Some((*count, Value::Int)),
         Value::Int64(count) => Some((*count, Value::Int64)),
@@ -432,7 +435,7 @@ fn counted(value: &Value) -> Option<(i64, fn(i64) -> Value)> {
             Some((i64::try_from(*count).unwrap_or(i64::MAX), |index| Value::Uint(index.unsigned_abs())))
         }
         Value::Object(object) => {
-            object.as_any().downcast_ref().map(|GoDuration(nanos)| (*nanos, duration as fn(i64) -> Value))
+            object.as_any().downcast_ref().map(|GoDuration(nanos)| (*nanos, duration as Wrap))
         }
         _ => None,
     }

@@ -183,7 +183,7 @@ impl<'s> Lexer<'s> {
     }
 
     fn count_lines(&mut self) {
-        self.line += self.input[self.start..self.pos].bytes().filter(|byte| *byte == b'\n').count();
+        self.line += lines(&self.input.as_bytes()[self.start..self.pos]);
     }
 
     /// Skips what lies before this place; its lines were not counted yet.
@@ -370,7 +370,7 @@ impl<'s> Lexer<'s> {
     fn space(&mut self) -> Item {
         self.skip_spaces();
         let spaces = &self.input.as_bytes()[self.start..self.pos];
-        self.line += spaces.iter().filter(|byte| **byte == b'\n').count();
+        self.line += lines(spaces);
         // A trimming right delimiter begins with the last space.
         if self.bytes().starts_with(b"-}}") {
             self.pos -= 1;
@@ -496,6 +496,10 @@ impl<'s> Lexer<'s> {
         }
         true
     }
+}
+
+fn lines(text: &[u8]) -> usize {
+    memchr::memchr_iter(b'\n', text).count()
 }
 
 /// Where the next action begins.
