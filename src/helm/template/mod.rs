@@ -22,6 +22,7 @@ mod exec;
 mod lexer;
 mod literal;
 mod parser;
+mod shared;
 mod trace;
 mod written;
 

@@ -8,6 +8,7 @@ use super::ast::{
     Arg, ArgKind, At, Branch, Command, List, Node, Path, Pipe, ROOT, Source, Symbol, TemplateCall, Tree,
 };
 use super::lexer::{Item, Kind, Lexer};
+use super::shared::Shared;
 use super::{HelmVersion, literal};
 use crate::helm::go::quote;
 use crate::helm::limits::{MAX_EXPRESSION_DEPTH, MAX_TEMPLATE_NESTING, with_stack};
@@ -29,9 +30,7 @@ pub fn parse(name: &Arc<str>, text: &Arc<str>, helm: HelmVersion) -> Result<Vec<
         index: Table::default(),
         nodes: Vec::new(),
         args: Vec::new(),
-        words: Table::default(),
-        paths: Table::default(),
-        literals: Table::default(),
+        shared: Shared::default(),
         nesting: 0,
         helm,
     };
@@ -103,11 +102,7 @@ struct Parser<'s> {
     nodes: Vec<Node>,
     /// The arguments of the commands that are not complete, likewise.
     args: Vec<Arg>,
-    /// The names of fields that were met, and the paths of them: templates have few, and use them often.
-    words: Table<&'s str, Str>,
-    paths: Table<&'s str, Path>,
-    /// The literals that were met, as they are written, with their text.
-    literals: Table<&'s str, (Str, Str)>,
+    shared: Shared<'s>,
     nesting: usize,
     /// Whose functions there are.
     helm: HelmVersion,
@@ -513,15 +508,6 @@ impl<'s> Parser<'s> {
         Ok(Command { at, args: self.args.drain(first..).collect() })
     }
 
-    fn literal(&mut self, quoted: &'s str) -> Result<ArgKind> {
-        if let Some((quoted, text)) = self.literals.get(quoted).cloned() {
-            return Ok(ArgKind::Str { quoted, text });
-        }
-        let text: Str = quote::unquote(quoted).or_else(|error| self.error(error))?.into();
-        let (written, text) = self.literals.entry(quoted).or_insert((quoted.into(), text)).clone();
-        Ok(ArgKind::Str { quoted: written, text })
-    }
-
     /// Takes the fields that follow, one right behind the other: where they begin and end.
     fn fields(&mut self) -> Option<(u32, u32)> {
         let (start, mut end) = (self.peek().pos, None);
@@ -532,15 +518,7 @@ impl<'s> Parser<'s> {
     }
 
     fn path(&mut self, start: u32, end: u32) -> Path {
-        let text = self.text.get(start as usize..end as usize).unwrap_or_default();
-        if let Some(path) = self.paths.get(text) {
-            return Arc::clone(path);
-        }
-        let words = text.split('.').skip(1);
-        let path: Path =
-            words.map(|word| Arc::clone(self.words.entry(word).or_insert_with(|| word.into()))).collect();
-        self.paths.insert(text, Arc::clone(&path));
-        path
+        self.shared.path(self.text.get(start as usize..end as usize).unwrap_or_default())
     }
 
     fn operand(&mut self) -> Result<Option<Arg>> {
@@ -598,7 +576,10 @@ impl<'s> Parser<'s> {
                 let at = self.at(pipe.at.pos);
                 return Ok(Some(Arg { at, kind: ArgKind::Pipe(Box::new(pipe)) }));
             }
-            Kind::String | Kind::RawString => self.literal(text)?,
+            Kind::String | Kind::RawString => {
+                let (quoted, text) = self.shared.literal(text).or_else(|error| self.error(error))?;
+                ArgKind::Str { quoted, text }
+            }
             _ => {
                 self.backup();
                 return Ok(None);
