@@ -180,6 +180,7 @@ impl Directive<'_> {
             Value::Int(int) | Value::Int64(int) => *int,
             Value::Uint(uint) => i64::try_from(*uint).ok()?,
             Value::Byte(byte) => i64::from(*byte),
+            Value::Object(object) => object.number()?,
             _ => return None,
         };
         (-TOO_LARGE..=TOO_LARGE).contains(&number).then_some(number)
