@@ -152,6 +152,11 @@ impl Object for Struct {
         Some(embedded.chain(self.fields.iter().map(|field| (field.name, field.value.clone()))).collect())
     }
 
+    fn json_members(&self) -> Option<Vec<(&'static str, Value)>> {
+        let fields = self.all_fields().filter(|field| !field.omit_empty || field.value.truth());
+        Some(fields.map(|field| (field.json, field.value.clone())).collect())
+    }
+
     fn print(&self) -> String {
         let shown = self.fields.iter().map(|field| {
             // A nil `interface {}` does not occur in these structs.

@@ -119,6 +119,7 @@ fn position(index: &Value, capacity: usize) -> GoResult<usize> {
         Value::Uint(uint) => uint.cast_signed(),
         Value::Byte(byte) => i64::from(*byte),
         Value::Nil | Value::NoValue => return Err("cannot index slice/array with nil".into()),
+        Value::Object(object) if let Some(number) = object.number() => number,
         value => return Err(format!("cannot index slice/array with type {}", value.type_name()).into()),
     };
     match usize::try_from(number) {

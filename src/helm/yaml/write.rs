@@ -120,9 +120,12 @@ fn write_pretty(emitter: &mut Emitter, value: &Value, depth: usize) -> Result<()
         }
         Value::Object(object) => {
             // A struct's fields have names in lower case here, and no other order than Go's.
-            if let Some(members) = object.json_members().or_else(|| object.members()) {
-                let members: Vec<(String, Entry)> =
-                    members.into_iter().map(|(name, value)| (name.to_lowercase(), value.into())).collect();
+            if let Some(members) = object.members() {
+                let members: Vec<(String, Entry)> = members
+                    .into_iter()
+                    .filter(|(name, _)| name.starts_with(char::is_uppercase))
+                    .map(|(name, value)| (name.to_lowercase(), value.into()))
+                    .collect();
                 return emitter.mapping(
                     members.iter().map(|(name, entry)| (name.as_str(), entry)),
                     |emitter, entry| write_pretty(emitter, &entry.value, depth),
