@@ -312,7 +312,7 @@ impl Object for SeenVersion {
     }
 
     fn json(&self) -> Value {
-        Value::map(["Version", "Major", "Minor"].map(|name| (name, self.field(name).unwrap_or_default())))
+        Value::map(self.json_members().into_iter().flatten())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -168,9 +168,8 @@ impl Object for Struct {
     }
 
     fn json(&self) -> Value {
-        let fields = self.all_fields().filter(|field| !field.omit_empty || field.value.truth());
-        Value::map(fields.map(|field| {
-            let value = match &field.value {
+        Value::map(self.json_members().into_iter().flatten().map(|(name, value)| {
+            let value = match value {
                 Value::List(list) => {
                     let items = list.values().map(|item| match item {
                         Value::Object(object) => object.json(),
@@ -178,9 +177,9 @@ impl Object for Struct {
                     });
                     Value::List(List::any(items))
                 }
-                value => value.clone(),
+                value => value,
             };
-            (field.json, value)
+            (name, value)
         }))
     }
 

@@ -508,22 +508,16 @@ impl<'o> Printer<'o> {
     }
 
     fn bytes(&mut self, list: &List, verb: char, depth: usize) -> GoResult<()> {
+        let bytes = list.values().map(|value| if let Value::Byte(byte) = value { *byte } else { 0 });
         match verb {
-            's' | 'q' | 'x' | 'X' => {
-                let bytes = list
-                    .values()
-                    .map(|value| if let Value::Byte(byte) = value { *byte } else { 0 })
-                    .collect();
-                if matches!(verb, 'x' | 'X') {
-                    return self.hex(bytes, verb);
-                }
-                let text = super::text::from_bytes(bytes);
+            'x' | 'X' => self.hex(bytes.collect(), verb),
+            's' | 'q' => {
+                let text = super::text::from_bytes(bytes.collect());
                 self.string(&text, verb, &Value::Nil)
             }
             'v' if self.flags.are_plain() => {
                 let mut shown = String::with_capacity(list.len() * 4);
-                let byte = |value: &Value| if let Value::Byte(byte) = value { *byte } else { 0 };
-                push_bytes(&mut shown, list.values().map(byte));
+                push_bytes(&mut shown, bytes);
                 self.push(&shown)
             }
             _ => self.list(list, verb, depth),
