@@ -88,8 +88,6 @@ pub struct Item {
     pub pos: u32,
     /// The byte where it ends. An error has nothing in between: the lexer has its text.
     pub end: u32,
-    /// The line where it starts, from 1.
-    pub line: u32,
 }
 
 impl Item {
@@ -132,8 +130,6 @@ pub struct Lexer<'s> {
     input: &'s str,
     pos: usize,
     start: usize,
-    line: usize,
-    start_line: usize,
     paren_depth: i32,
     inside_action: bool,
     /// What is wrong, if an error was found.
@@ -142,7 +138,7 @@ pub struct Lexer<'s> {
 
 impl<'s> Lexer<'s> {
     pub fn new(input: &'s str) -> Self {
-        Self { input, line: 1, start_line: 1, ..Self::default() }
+        Self { input, ..Self::default() }
     }
 
     /// The next item; [`Kind::Eof`] again and again at the end.
@@ -166,7 +162,6 @@ impl<'s> Lexer<'s> {
     fn next(&mut self) -> Option<char> {
         let c = self.peek()?;
         self.pos += c.len_utf8();
-        self.line += usize::from(c == '\n');
         Some(c)
     }
 
@@ -182,26 +177,19 @@ impl<'s> Lexer<'s> {
         while self.accept(valid) {}
     }
 
-    fn count_lines(&mut self) {
-        self.line += lines(&self.input.as_bytes()[self.start..self.pos]);
-    }
-
-    /// Skips what lies before this place; its lines were not counted yet.
+    /// Skips what lies before this place.
     fn ignore(&mut self) {
-        self.count_lines();
         self.start = self.pos;
-        self.start_line = self.line;
     }
 
     fn item(&self, kind: Kind, end: usize) -> Item {
         let short = |place| u32::try_from(place).unwrap_or(u32::MAX);
-        Item { kind, pos: short(self.start), end: short(end), line: short(self.start_line) }
+        Item { kind, pos: short(self.start), end: short(end) }
     }
 
     fn emit(&mut self, kind: Kind) -> Item {
         let item = self.item(kind, self.pos);
         self.start = self.pos;
-        self.start_line = self.line;
         item
     }
 
@@ -221,7 +209,6 @@ impl<'s> Lexer<'s> {
             let Some(offset) = find_left(self.bytes()) else {
                 self.pos = self.input.len();
                 if self.pos > self.start {
-                    self.count_lines();
                     return self.emit(Kind::Text);
                 }
                 return self.emit(Kind::Eof);
@@ -232,7 +219,6 @@ impl<'s> Lexer<'s> {
                 if has_left_trim(&self.bytes()[LEFT.len()..]) {
                     self.pos = self.start + self.input[self.start..delim].trim_end_matches(SPACES).len();
                 }
-                self.count_lines();
                 let item = self.emit(Kind::Text);
                 self.pos = delim;
                 self.ignore();
@@ -272,8 +258,6 @@ impl<'s> Lexer<'s> {
         let Some(trim) = self.at_right_delim() else {
             return Some(self.error("comment ends before closing delimiter"));
         };
-        self.count_lines();
-        self.start = self.pos;
         self.pos += RIGHT.len() + if trim { 2 } else { 0 };
         if trim {
             self.skip_spaces();
@@ -369,13 +353,10 @@ impl<'s> Lexer<'s> {
 
     fn space(&mut self) -> Item {
         self.skip_spaces();
-        let spaces = &self.input.as_bytes()[self.start..self.pos];
-        self.line += lines(spaces);
         // A trimming right delimiter begins with the last space.
         if self.bytes().starts_with(b"-}}") {
             self.pos -= 1;
-            self.line -= usize::from(spaces.ends_with(b"\n"));
-            if spaces.len() == 1 {
+            if self.pos == self.start {
                 return self.right_delim();
             }
         }
@@ -442,7 +423,6 @@ impl<'s> Lexer<'s> {
             return self.error("unterminated raw quoted string");
         };
         self.pos += end + 1;
-        self.count_lines();
         self.emit(Kind::RawString)
     }
 
@@ -496,10 +476,6 @@ impl<'s> Lexer<'s> {
         }
         true
     }
-}
-
-fn lines(text: &[u8]) -> usize {
-    memchr::memchr_iter(b'\n', text).count()
 }
 
 /// Where the next action begins.

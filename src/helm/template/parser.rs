@@ -51,13 +51,14 @@ struct State {
     names: Vec<Str>,
     range_depth: usize,
     stack_depth: usize,
-    action_line: u32,
+    /// Where the action that is read begins.
+    action: Option<u32>,
     next_id: u32,
 }
 
 impl Default for State {
     fn default() -> Self {
-        let blank = Item { kind: Kind::Eof, pos: 0, end: 0, line: 0 };
+        let blank = Item { kind: Kind::Eof, pos: 0, end: 0 };
         Self {
             token: [blank; 3],
             peek_count: 0,
@@ -65,7 +66,7 @@ impl Default for State {
             names: vec!["$".into()],
             range_depth: 0,
             stack_depth: 0,
-            action_line: 0,
+            action: None,
             next_id: 0,
         }
     }
@@ -156,14 +157,22 @@ impl<'s> Parser<'s> {
     }
 
     fn error<T>(&self, text: impl std::fmt::Display) -> Result<T> {
-        Err(format!("template: {}:{}: {text}", self.source.name, self.state.token[0].line))
+        let line = self.line(self.state.token[0].pos);
+        Err(format!("template: {}:{line}: {text}", self.source.name))
+    }
+
+    /// The line of a place, from 1.
+    fn line(&self, pos: u32) -> usize {
+        let before = self.text.as_bytes().get(..pos as usize).unwrap_or_default();
+        1 + memchr::memchr_iter(b'\n', before).count()
     }
 
     fn unexpected<T>(&self, item: &Item, context: &str) -> Result<T> {
         if item.kind == Kind::Error {
             let mut extra = String::new();
-            if self.state.action_line != 0 && self.state.action_line != item.line {
-                let place = format!("{}:{}", self.source.name, self.state.action_line);
+            let started = self.state.action.map(|pos| self.line(pos));
+            if let Some(line) = started.filter(|line| *line != self.line(item.pos)) {
+                let place = format!("{}:{line}", self.source.name);
                 let word = if self.lexer.problem.ends_with(" action") { "" } else { " in action" };
                 extra = format!("{word} started at {place}");
             }
@@ -270,9 +279,9 @@ impl<'s> Parser<'s> {
         match item.kind {
             Kind::Text => Ok(Step::Node(Node::Text { at: self.at(item.pos), end: item.end })),
             Kind::LeftDelim => {
-                self.state.action_line = item.line;
+                self.state.action = Some(item.pos);
                 let step = self.action();
-                self.state.action_line = 0;
+                self.state.action = None;
                 step
             }
             _ => self.unexpected(&item, "input"),
