@@ -9,6 +9,7 @@ mod error;
 mod gosyntax;
 mod node;
 mod number;
+mod outline;
 mod read;
 mod resolve;
 mod syntax;

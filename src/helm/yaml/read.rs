@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 
 use super::gosyntax::go_syntax;
 use super::number::format_float_key;
+use super::outline;
 use super::resolve::{BINARY_TAG, MERGE_TAG, Scalar, resolve_plain, resolve_tagged};
 use super::syntax::{Event, Parser, ScalarEvent};
 use super::{Content, Key, Mark, Node, YamlError};
@@ -41,16 +42,18 @@ pub fn parse(text: &str, limits: &YamlLimits) -> Result<Node, YamlError> {
     Ok(reader.document()?.unwrap_or(nothing))
 }
 
-/// The same where only some entries of the document matter: the others are checked, and are null. Large documents are read
-/// twice as fast so, and take no memory.
+/// The same where only some entries of the document's mapping are wanted: the others are checked, and most of them
+/// left out. Places are not those in the text. Large documents are read several times as fast so, and take no memory.
 pub fn parse_entries(text: &str, limits: &YamlLimits, wanted: fn(&str) -> bool) -> Result<Node, YamlError> {
+    if let Some(lines) = outline::wanted_lines(text, limits, wanted)
+        && let Ok(node @ Node { content: Content::Map(_), .. }) = parse(&lines, limits)
+    {
+        return Ok(node);
+    }
     let mut reader = Reader::new(text, limits)?;
     reader.wanted = Some(wanted);
-    match reader.document() {
-        Ok(Some(node)) => Ok(node),
-        // What is wrong is told by who reads all; so is what is rare: see `Reader::skip`.
-        Ok(None) | Err(_) => parse(text, limits),
-    }
+    // What is wrong is told by who reads all; so is what is rare: see `Reader::skip`.
+    reader.document().ok().flatten().map_or_else(|| parse(text, limits), Ok)
 }
 
 /// Reads all documents of a text.
@@ -214,12 +217,11 @@ impl<'a> Reader<'a> {
                     let text = self.key_text(key);
                     let (event, at) = self.events.next()?;
                     let is_wanted = |wanted: fn(&str) -> bool| text.as_deref().is_none_or(wanted);
-                    let value = if depth > 0 || self.wanted.is_none_or(is_wanted) {
-                        self.node(event, at, depth + 1)?
-                    } else {
+                    if depth == 0 && !self.unsupported_keys && !self.wanted.is_none_or(is_wanted) {
                         self.skip(event, at, depth + 1)?;
-                        Node { content: Content::Null, mark: at }
-                    };
+                        continue;
+                    }
+                    let value = self.node(event, at, depth + 1)?;
                     if let Some(text) = text {
                         let key = Key { text, mark };
                         if let Some(doubles) = &mut self.doubles {

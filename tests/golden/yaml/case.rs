@@ -61,13 +61,13 @@ fn is_read_in_part(text: &str, whole: &Result<Node, YamlError>) -> bool {
     match (whole, yaml::parse_entries(text, &YamlLimits::default(), wanted)) {
         (Err(whole), Err(part)) => whole.to_string() == part.to_string(),
         (Ok(Node { content: Content::Map(whole), .. }), Ok(Node { content: Content::Map(part), .. })) => {
-            let same = |(left, right): (&(Key, Node), &(Key, Node))| {
-                left.0 == right.0
-                    && (left.1 == right.1 || !wanted(&left.0.text) && right.1.content == Content::Null)
+            let texts = |entries: &[(Key, Node)]| -> Vec<(String, Json)> {
+                let entries = entries.iter().filter(|(key, _)| wanted(&key.text));
+                entries.map(|(key, value)| (key.text.clone(), value.to_json())).collect()
             };
-            whole.len() == part.len() && whole.iter().zip(&part).all(same)
+            texts(whole) == texts(&part)
         }
-        (Ok(whole), Ok(part)) => *whole == part,
+        (Ok(whole), Ok(part)) => whole.to_json() == part.to_json(),
         _ => false,
     }
 }
