@@ -116,7 +116,7 @@ pub struct Branch {
 pub struct Pipe {
     pub at: At,
     pub assign: bool,
-    pub declared: Vec<(Symbol, Str)>,
+    pub declared: Box<[(Symbol, Str)]>,
     pub commands: SmallVec<[Command; 1]>,
 }
 
@@ -144,16 +144,39 @@ pub enum ArgKind {
     Dot,
     Nil,
     Number(Box<Number>),
-    Str { quoted: Str, text: Str },
+    Str(Arc<Literal>),
     Field(Path),
-    Variable { symbol: Symbol, name: Str, fields: Path },
+    Variable(Arc<Variable>),
     Function(&'static Function),
-    Chain { base: Box<Arg>, fields: Path },
+    Chain(Box<Chain>),
     Pipe(Box<Pipe>),
 }
 
-/// The names of fields inside each other. Templates ask for the same ones again and again: those of a text share them.
-pub type Path = Arc<[Str]>;
+/// A text as it is written, and what it says.
+#[derive(Debug)]
+pub struct Literal {
+    pub quoted: Box<str>,
+    pub text: Str,
+}
+
+/// `$x.Y`
+#[derive(Debug)]
+pub struct Variable {
+    pub symbol: Symbol,
+    pub name: Str,
+    pub fields: Path,
+}
+
+/// `(pipeline).Y`
+#[derive(Debug)]
+pub struct Chain {
+    pub base: Arg,
+    pub fields: Path,
+}
+
+/// The names of fields inside each other. Templates ask for the same ones again and again: those of a text share them. The box
+/// makes the pointer a word, of which a tree has many.
+pub type Path = Arc<Box<[Str]>>;
 
 /// A number under all types that can hold it, as Go's ideal constants.
 #[derive(Debug)]
@@ -174,14 +197,15 @@ impl fmt::Display for Arg {
             ArgKind::Dot => f.write_str("."),
             ArgKind::Nil => f.write_str("nil"),
             ArgKind::Number(number) => f.write_str(&number.text),
-            ArgKind::Str { quoted, .. } => f.write_str(quoted),
+            ArgKind::Str(literal) => f.write_str(&literal.quoted),
             ArgKind::Field(fields) => chain(f, fields),
-            ArgKind::Variable { name, fields, .. } => {
-                f.write_str(name)?;
-                chain(f, fields)
+            ArgKind::Variable(variable) => {
+                f.write_str(&variable.name)?;
+                chain(f, &variable.fields)
             }
             ArgKind::Function(function) => f.write_str(function.name),
-            ArgKind::Chain { base, fields } => {
+            ArgKind::Chain(node) => {
+                let Chain { base, fields } = &**node;
                 if matches!(base.kind, ArgKind::Pipe(_)) {
                     write!(f, "({base})")?;
                 } else {
@@ -304,7 +328,7 @@ fn find_in_pipe(pipe: &Pipe, id: u32) -> Found {
 
 fn find_in_arg(arg: &Arg, id: u32) -> Found {
     hit(arg.at, id, || arg.to_string()).or_else(|| match &arg.kind {
-        ArgKind::Chain { base, .. } => find_in_arg(base, id),
+        ArgKind::Chain(chain) => find_in_arg(&chain.base, id),
         ArgKind::Pipe(pipe) => find_in_pipe(pipe, id),
         _ => None,
     })

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::ast::{Arg, ArgKind, At, Command, Number, Pipe, Symbol};
+use super::ast::{Arg, ArgKind, At, Command, Number, Pipe, Variable};
 use super::error::{GoError, Result};
 use super::exec::{Exec, Frame, Operand};
 use crate::helm::functions::{Call, Function, Lazy};
@@ -41,7 +41,7 @@ impl Exec<'_> {
         {
             value.origin = trace.last_since(mark);
         }
-        for (symbol, name) in &pipe.declared {
+        for (symbol, name) in &*pipe.declared {
             if pipe.assign {
                 frame.set(*symbol, name, value.clone())?;
             } else {
@@ -63,13 +63,13 @@ impl Exec<'_> {
         };
         let rest = &command.args[1..];
         match &first.kind {
-            ArgKind::Field(_) | ArgKind::Chain { .. } => self.chain(frame, dot, first, rest, last),
-            ArgKind::Variable { fields, .. } if !fields.is_empty() => {
+            ArgKind::Field(_) | ArgKind::Chain(_) => self.chain(frame, dot, first, rest, last),
+            ArgKind::Variable(variable) if !variable.fields.is_empty() => {
                 self.chain(frame, dot, first, rest, last)
             }
-            ArgKind::Variable { symbol, name, .. } => {
+            ArgKind::Variable(variable) => {
                 frame.at = first.at.id;
-                let value = self.variable(frame, *symbol, name)?;
+                let value = self.variable(frame, variable)?;
                 not_a_function(frame, first, rest, last.as_ref())?;
                 Ok(value)
             }
@@ -100,8 +100,8 @@ impl Exec<'_> {
         operand
     }
 
-    fn variable(&mut self, frame: &Frame<'_>, symbol: Symbol, name: &str) -> Result<Operand> {
-        let operand = frame.get(symbol, name)?;
+    fn variable(&mut self, frame: &Frame<'_>, variable: &Variable) -> Result<Operand> {
+        let operand = frame.get(variable.symbol, &variable.name)?;
         Ok(self.read(operand))
     }
 
@@ -118,16 +118,16 @@ impl Exec<'_> {
         let held;
         let (base, fields): (&Operand, &[Str]) = match &node.kind {
             ArgKind::Field(fields) => (dot, fields),
-            ArgKind::Variable { symbol, name, fields } => {
-                held = frame.get(*symbol, name)?;
-                (&held, fields)
+            ArgKind::Variable(variable) => {
+                held = frame.get(variable.symbol, &variable.name)?;
+                (&held, &variable.fields)
             }
-            ArgKind::Chain { base, fields } => {
-                if matches!(base.kind, ArgKind::Nil) {
+            ArgKind::Chain(chain) => {
+                if matches!(chain.base.kind, ArgKind::Nil) {
                     return Err(frame.error(&format!("indirection through explicit nil in {node}")));
                 }
-                held = self.arg(frame, dot, None, base)?;
-                (&held, fields)
+                held = self.arg(frame, dot, None, &chain.base)?;
+                (&held, &chain.fields)
             }
             _ => (dot, &[]),
         };
@@ -334,10 +334,8 @@ impl Exec<'_> {
                     Some(param) => Err(frame.error(&format!("cannot assign nil to {}", param.name()))),
                 };
             }
-            ArgKind::Variable { symbol, name, fields } if fields.is_empty() => {
-                self.variable(frame, *symbol, name)?
-            }
-            ArgKind::Field(_) | ArgKind::Chain { .. } | ArgKind::Variable { .. } => {
+            ArgKind::Variable(variable) if variable.fields.is_empty() => self.variable(frame, variable)?,
+            ArgKind::Field(_) | ArgKind::Chain(_) | ArgKind::Variable(_) => {
                 self.chain(frame, dot, arg, &[], None)?
             }
             ArgKind::Pipe(pipe) => {
@@ -362,7 +360,7 @@ fn not_a_function(frame: &Frame<'_>, node: &Arg, args: &[Arg], last: Option<&Ope
 fn literal(frame: &Frame<'_>, arg: &Arg) -> Result<Operand> {
     let value = match &arg.kind {
         ArgKind::Bool(value) => Value::Bool(*value),
-        ArgKind::Str { text, .. } => Value::Str(text.clone()),
+        ArgKind::Str(literal) => Value::Str(literal.text.clone()),
         ArgKind::Number(number) => ideal_constant(frame, number)?,
         _ => return Err(frame.error(&format!("can't evaluate command {}", quote::quote(&arg.to_string())))),
     };
@@ -395,7 +393,7 @@ fn typed_literal(frame: &Frame<'_>, arg: &Arg, param: Option<Param>) -> Result<O
     let value = match (param, &arg.kind) {
         (Param::Any | Param::Value, _) => return literal(frame, arg),
         (Param::Bool, ArgKind::Bool(value)) => Value::Bool(*value),
-        (Param::Str, ArgKind::Str { text, .. }) => Value::Str(text.clone()),
+        (Param::Str, ArgKind::Str(literal)) => Value::Str(literal.text.clone()),
         (Param::Int | Param::Int64 | Param::Float | Param::Uint32, ArgKind::Number(number)) => {
             match typed_number(number, param) {
                 Some(value) => value,

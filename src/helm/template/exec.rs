@@ -404,7 +404,7 @@ impl<'e> Exec<'e> {
         self.spend(1)?;
         walk.ran = true;
         let pipe = &walk.branch.pipe;
-        match pipe.declared.as_slice() {
+        match &*pipe.declared {
             [] => {}
             [(only, name)] if pipe.assign => frame.set(*only, name, element.clone())?,
             [(first, name), (second, other), ..] if pipe.assign => {

@@ -24,6 +24,7 @@ mod literal;
 mod parser;
 mod shared;
 mod trace;
+mod variables;
 mod written;
 
 #[cfg(test)]

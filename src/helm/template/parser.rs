@@ -5,10 +5,11 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::ast::{
-    Arg, ArgKind, At, Branch, Command, List, Node, Path, Pipe, ROOT, Source, Symbol, TemplateCall, Tree,
+    Arg, ArgKind, At, Branch, Chain, Command, List, Node, Path, Pipe, Source, Symbol, TemplateCall, Tree,
 };
 use super::lexer::{Item, Kind, Lexer};
 use super::shared::Shared;
+use super::variables::Variables;
 use super::{HelmVersion, literal};
 use crate::helm::go::quote;
 use crate::helm::limits::{MAX_EXPRESSION_DEPTH, MAX_TEMPLATE_NESTING, with_stack};
@@ -42,13 +43,10 @@ pub fn parse(name: &Arc<str>, text: &Arc<str>, helm: HelmVersion) -> Result<Vec<
 type Result<T, E = String> = std::result::Result<T, E>;
 
 /// What belongs to the tree that is being parsed; a definition inside begins afresh.
-struct State {
+struct State<'s> {
     token: [Item; 3],
     peek_count: usize,
-    /// The variables that are visible here.
-    vars: Vec<Symbol>,
-    /// The names of all variables of this tree, by symbol.
-    names: Vec<Str>,
+    variables: Variables<'s>,
     range_depth: usize,
     stack_depth: usize,
     /// Where the action that is read begins.
@@ -56,14 +54,13 @@ struct State {
     next_id: u32,
 }
 
-impl Default for State {
+impl Default for State<'_> {
     fn default() -> Self {
         let blank = Item { kind: Kind::Eof, pos: 0, end: 0 };
         Self {
             token: [blank; 3],
             peek_count: 0,
-            vars: vec![ROOT],
-            names: vec!["$".into()],
+            variables: Variables::default(),
             range_depth: 0,
             stack_depth: 0,
             action: None,
@@ -96,7 +93,7 @@ struct Parser<'s> {
     text: &'s str,
     lexer: Lexer<'s>,
     source: &'s Arc<Source>,
-    state: State,
+    state: State<'s>,
     trees: Vec<Tree>,
     index: Table<Arc<str>, usize>,
     /// The nodes of the lists that are not complete: those of the innermost are the last.
@@ -334,7 +331,7 @@ impl<'s> Parser<'s> {
     }
 
     fn control(&mut self, context: &'static str) -> Result<Branch> {
-        let visible = self.state.vars.len();
+        let visible = self.state.variables.len();
         let pipe = self.pipeline(context, Kind::RightDelim)?;
         let ranges = usize::from(context == "range");
         self.state.range_depth += ranges;
@@ -344,7 +341,7 @@ impl<'s> Parser<'s> {
             Ending::End => None,
             Ending::Else(pos) => Some(self.else_list(context, pos)?),
         };
-        self.state.vars.truncate(visible);
+        self.state.variables.truncate(visible);
         let at = self.at(pipe.at.pos);
         Ok(Branch { at, pipe, list, otherwise })
     }
@@ -397,7 +394,7 @@ impl<'s> Parser<'s> {
     fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe> {
         let pos = self.peek_non_space().pos;
         let mut pipe =
-            Pipe { at: self.at(pos), assign: false, declared: Vec::new(), commands: SmallVec::new() };
+            Pipe { at: self.at(pos), assign: false, declared: Box::default(), commands: SmallVec::new() };
         self.declarations(&mut pipe, context)?;
         loop {
             let item = self.next_non_space();
@@ -426,10 +423,11 @@ impl<'s> Parser<'s> {
 
     /// `$a :=`, `$a =`, and in a range `$a, $b :=`.
     fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<()> {
+        let mut declared: SmallVec<[(Symbol, Str); 2]> = SmallVec::new();
         loop {
             let variable = self.peek_non_space();
             if variable.kind != Kind::Variable {
-                return Ok(());
+                break;
             }
             self.next();
             // A space before what follows tells an argument `$x` from a declaration.
@@ -438,13 +436,13 @@ impl<'s> Parser<'s> {
             if matches!(next.kind, Kind::Assign | Kind::Declare) {
                 pipe.assign = next.kind == Kind::Assign;
                 self.next_non_space();
-                self.declare(pipe, self.text(variable));
-                return Ok(());
+                declared.push(self.state.variables.declare(self.text(variable)));
+                break;
             }
             if next.kind == Kind::Char && self.text(next) == "," {
                 self.next_non_space();
-                self.declare(pipe, self.text(variable));
-                if context == "range" && pipe.declared.len() < 2 {
+                declared.push(self.state.variables.declare(self.text(variable)));
+                if context == "range" && declared.len() < 2 {
                     match self.peek_non_space().kind {
                         Kind::Variable | Kind::RightDelim | Kind::RightParen => continue,
                         _ => return self.error("range can only initialize variables"),
@@ -460,24 +458,10 @@ impl<'s> Parser<'s> {
                 self.state.token[1] = variable;
                 self.state.peek_count = 2;
             }
-            return Ok(());
+            break;
         }
-    }
-
-    fn declare(&mut self, pipe: &mut Pipe, name: &str) {
-        let symbol = self.symbol(name);
-        self.state.vars.push(symbol);
-        pipe.declared.push((symbol, Arc::clone(&self.state.names[usize::from(symbol)])));
-    }
-
-    fn symbol(&mut self, name: &str) -> Symbol {
-        let names = &mut self.state.names;
-        let index = names.iter().position(|known| **known == *name).unwrap_or_else(|| {
-            names.push(name.into());
-            names.len() - 1
-        });
-        // A tree with more variables than that would be larger than any chart may be; they share the last.
-        Symbol::try_from(index).unwrap_or(Symbol::MAX)
+        pipe.declared = declared.into_boxed_slice();
+        Ok(())
     }
 
     fn check_pipeline(&self, pipe: Pipe, context: &str) -> Result<Pipe> {
@@ -485,7 +469,7 @@ impl<'s> Parser<'s> {
             return self.error(format_args!("missing value for {context}"));
         }
         for (index, command) in pipe.commands.iter().enumerate().skip(1) {
-            if let ArgKind::Bool(_) | ArgKind::Dot | ArgKind::Nil | ArgKind::Number(_) | ArgKind::Str { .. } =
+            if let ArgKind::Bool(_) | ArgKind::Dot | ArgKind::Nil | ArgKind::Number(_) | ArgKind::Str(_) =
                 command.args[0].kind
             {
                 return self.error(format_args!("non executable command in pipeline stage {}", index + 1));
@@ -533,13 +517,14 @@ impl<'s> Parser<'s> {
     fn operand(&mut self) -> Result<Option<Arg>> {
         let Some(term) = self.term()? else { return Ok(None) };
         let Some((pos, end)) = self.fields() else { return Ok(Some(term)) };
-        if let ArgKind::Bool(_) | ArgKind::Str { .. } | ArgKind::Number(_) | ArgKind::Nil | ArgKind::Dot =
+        if let ArgKind::Bool(_) | ArgKind::Str(_) | ArgKind::Number(_) | ArgKind::Nil | ArgKind::Dot =
             term.kind
         {
             return self.error(format_args!("unexpected . after term {}", quote::quote(&term.to_string())));
         }
         let fields = self.path(pos, end);
-        Ok(Some(Arg { at: self.at(pos), kind: ArgKind::Chain { base: Box::new(term), fields } }))
+        let chain = Chain { base: term, fields };
+        Ok(Some(Arg { at: self.at(pos), kind: ArgKind::Chain(Box::new(chain)) }))
     }
 
     fn term(&mut self) -> Result<Option<Arg>> {
@@ -552,17 +537,7 @@ impl<'s> Parser<'s> {
             },
             Kind::Dot => ArgKind::Dot,
             Kind::Nil => ArgKind::Nil,
-            Kind::Variable => {
-                let symbol = self.symbol(text);
-                if !self.state.vars.contains(&symbol) {
-                    return self.error(format_args!("undefined variable {}", quote::quote(text)));
-                }
-                let name = Arc::clone(&self.state.names[usize::from(symbol)]);
-                let more = self.fields();
-                let fields = more.map_or_else(Path::default, |(start, end)| self.path(start, end));
-                let at = self.at(more.map_or(item.pos, |(start, _)| start));
-                return Ok(Some(Arg { at, kind: ArgKind::Variable { symbol, name, fields } }));
-            }
+            Kind::Variable => return self.variable(item).map(Some),
             Kind::Field => {
                 let more = self.fields();
                 let path = self.path(item.pos, more.map_or(item.end, |(_, end)| end));
@@ -586,8 +561,7 @@ impl<'s> Parser<'s> {
                 return Ok(Some(Arg { at, kind: ArgKind::Pipe(Box::new(pipe)) }));
             }
             Kind::String | Kind::RawString => {
-                let (quoted, text) = self.shared.literal(text).or_else(|error| self.error(error))?;
-                ArgKind::Str { quoted, text }
+                ArgKind::Str(self.shared.literal(text).or_else(|error| self.error(error))?)
             }
             _ => {
                 self.backup();
@@ -595,5 +569,23 @@ impl<'s> Parser<'s> {
             }
         };
         Ok(Some(Arg { at: self.at(item.pos), kind }))
+    }
+
+    /// A variable, and the fields that follow it.
+    fn variable(&mut self, item: Item) -> Result<Arg> {
+        let name = self.text(item);
+        let Some(symbol) = self.state.variables.find(name) else {
+            return self.error(format_args!("undefined variable {}", quote::quote(name)));
+        };
+        let more = self.fields();
+        let (start, end) = more.unwrap_or((item.end, item.end));
+        let text = |start: u32| self.text.get(start as usize..end as usize).unwrap_or_default();
+        let shared = &mut self.shared;
+        let variable = self.state.variables.with_fields(symbol, text(item.pos), || match text(start) {
+            "" => Path::default(),
+            fields => shared.path(fields),
+        });
+        let at = self.at(more.map_or(item.pos, |(start, _)| start));
+        Ok(Arg { at, kind: ArgKind::Variable(variable) })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ast::Path;
+use super::ast::{Literal, Path};
 use crate::helm::Table;
 use crate::helm::go::quote;
 use crate::helm::value::Str;
@@ -13,8 +13,8 @@ pub struct Shared<'s> {
     /// The names of fields.
     words: Table<&'s str, Str>,
     paths: Table<&'s str, Path>,
-    /// The literals, as they are written, with their text.
-    literals: Table<&'s str, (Str, Str)>,
+    /// The literals, as they are written.
+    literals: Table<&'s str, Arc<Literal>>,
 }
 
 impl<'s> Shared<'s> {
@@ -25,17 +25,18 @@ impl<'s> Shared<'s> {
         }
         let words = &mut self.words;
         let word = |word| Arc::clone(words.entry(word).or_insert_with(|| word.into()));
-        let path: Path = text.split('.').skip(1).map(word).collect();
+        let path: Path = Arc::new(text.split('.').skip(1).map(word).collect());
         self.paths.insert(text, Arc::clone(&path));
         path
     }
 
-    /// A literal as it is written, and its text. The error is Go's.
-    pub fn literal(&mut self, quoted: &'s str) -> Result<(Str, Str), quote::SyntaxError> {
+    /// The literal that is written so. The error is Go's.
+    pub fn literal(&mut self, quoted: &'s str) -> Result<Arc<Literal>, quote::SyntaxError> {
         if let Some(known) = self.literals.get(quoted) {
-            return Ok(known.clone());
+            return Ok(Arc::clone(known));
         }
-        let text: Str = quote::unquote(quoted)?.into();
-        Ok(self.literals.entry(quoted).or_insert((quoted.into(), text)).clone())
+        let literal = Arc::new(Literal { quoted: quoted.into(), text: quote::unquote(quoted)?.into() });
+        self.literals.insert(quoted, Arc::clone(&literal));
+        Ok(literal)
     }
 }
