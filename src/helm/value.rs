@@ -5,10 +5,11 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::items::Items;
 use super::signature::Signature;
@@ -116,7 +117,7 @@ pub struct Map {
     /// The Go type.
     pub map_type: MapType,
     /// The entries in byte order, the order in which `range` and `toYaml` go.
-    pub entries: Rc<RefCell<BTreeMap<Str, Entry>>>,
+    pub entries: Rc<RefCell<LiteMap<Str, Entry>>>,
 }
 
 impl Map {
@@ -211,7 +212,7 @@ impl Drop for Map {
         {
             let inner = std::mem::take(&mut *entries);
             drop(entries);
-            drop_nested(inner, |inner| inner.into_values().collect());
+            drop_nested(inner, |inner| inner.into_iter().map(|(_, entry)| entry).collect());
         }
     }
 }
@@ -315,7 +316,7 @@ fn dismantle(mut pending: Vec<Entry>) {
             }
             Value::Map(map) if Rc::strong_count(&map.entries) == 1 => {
                 if let Ok(mut entries) = map.entries.try_borrow_mut() {
-                    pending.extend(std::mem::take(&mut *entries).into_values());
+                    pending.extend(std::mem::take(&mut *entries).into_iter().map(|(_, entry)| entry));
                 }
             }
             _ => {}

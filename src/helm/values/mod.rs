@@ -270,7 +270,7 @@ pub(super) fn merge_maps(a: &Map, b: &Map) -> Map {
 /// A copy that shares no map with the original.
 pub(super) fn deep_copy(map: &Map) -> Map {
     let copy = map.shallow_copy().as_type(map.map_type);
-    copy.entries.borrow_mut().values_mut().for_each(|entry| unshare(&mut entry.value));
+    copy.entries.borrow_mut().iter_mut().for_each(|(_, entry)| unshare(&mut entry.value));
     copy
 }
 

@@ -1,7 +1,6 @@
 //! From a read document to JSON and to the values that templates see.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::{Number, Value as Json};
@@ -44,7 +43,7 @@ impl Node {
                 Value::List(List::of(ListType::Any, items))
             }
             Content::Map(entries) => {
-                let entries: BTreeMap<_, _> = entries
+                let entries = entries
                     .iter()
                     .map(|(key, value)| (key.text.as_str().into(), value.to_entry(origin)))
                     .collect();
