@@ -10,6 +10,8 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_none_or(|word| word != "template") {
         give_memory_back();
     }
+    #[cfg(static_libc)]
+    look_names_up_in_files_and_dns();
     // Two providers could be linked one day; kube's client must not have to guess.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         eprintln!("mooring: another TLS provider was installed first");
@@ -35,4 +37,24 @@ fn give_memory_back() {
     };
     // Then memory is given back where some is taken.
     debug_assert_eq!(refused, 0, "the allocator's thread");
+}
+
+/// Names of hosts and users come from files and DNS, as in programs written in Go. Whatever else `nsswitch.conf` names are
+/// libraries of one version of the C library, and the one within this program may be another.
+#[cfg(static_libc)]
+fn look_names_up_in_files_and_dns() {
+    use std::ffi::{CStr, c_char, c_int};
+
+    #[allow(unsafe_code)]
+    unsafe extern "C" {
+        fn __nss_configure_lookup(database: *const c_char, sources: *const c_char) -> c_int;
+    }
+    let look_up = |database: &CStr, sources: &CStr| {
+        // SAFETY: both end with a zero and are copied, and no other thread looks anything up yet.
+        #[allow(unsafe_code)]
+        let refused = unsafe { __nss_configure_lookup(database.as_ptr(), sources.as_ptr()) };
+        debug_assert_eq!(refused, 0, "sources of {database:?}");
+    };
+    look_up(c"hosts", c"files dns");
+    look_up(c"passwd", c"files");
 }

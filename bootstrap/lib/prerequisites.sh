@@ -71,9 +71,12 @@ need_rust() {
 # openssl_within: programs hold the parts of OpenSSL that they use. As a library of its own it is relocated at each start, which
 # takes more memory than rendering a small chart.
 openssl_within() {
-    local folder
-    folder=$(pkg-config --variable=libdir openssl)
-    [[ -e $folder/libcrypto.a ]] || return 0
+    local system folder=$MOORING_CACHE/openssl
+    system=$(pkg-config --variable=libdir openssl)
+    [[ -e $system/libcrypto.a ]] || return 0
+    # A folder of their own: build.rs links mooring with archives alone, and the system's folder has shared libraries, too.
+    mkdir -p "$folder"
+    ln -sf "$system/libcrypto.a" "$system/libssl.a" "$folder/"
     export OPENSSL_STATIC=1 OPENSSL_LIB_DIR=$folder
     OPENSSL_INCLUDE_DIR=$(pkg-config --variable=includedir openssl)
     export OPENSSL_INCLUDE_DIR
