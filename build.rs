@@ -24,7 +24,8 @@ fn main() {
         println!("cargo::rustc-link-arg-bins=-Wl,-T,layout.ld");
         println!("cargo::rerun-if-env-changed=OPENSSL_STATIC");
         println!("cargo::rerun-if-env-changed=OPENSSL_LIB_DIR");
-        if openssl_is_archives_alone()
+        if var("CARGO_CFG_TARGET_ENV").is_ok_and(|library| library == "gnu")
+            && openssl_is_archives_alone()
             && let Some(archives) = archives()
         {
             println!("cargo::rustc-cfg=static_libc");

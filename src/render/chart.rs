@@ -1,6 +1,7 @@
 //! Charts, through the Helm engine.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -33,6 +34,52 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// How many charts are kept while others are rendered; a parsed one takes some MiB.
+const SHARED: usize = 32;
+
+/// The charts of an environment that several of its components use: each is read and parsed once. The others are kept by nobody.
+pub(super) struct Charts(HashMap<ChartKey, OnceLock<Arc<Chart>>>);
+
+/// A chart's folder, and whose rules it is read by.
+type ChartKey = (String, HelmVersion);
+
+impl Charts {
+    pub(super) fn of(context: &RenderContext<'_>) -> Self {
+        let mut used: HashMap<ChartKey, usize> = HashMap::new();
+        let components = 0..context.environment.environment.spec.components.len();
+        components
+            .filter_map(|index| key(context, index).ok())
+            .for_each(|key| *used.entry(key).or_default() += 1);
+        let shared = used.into_iter().filter(|(_, count)| *count > 1).take(SHARED);
+        Self(shared.map(|(key, _)| (key, OnceLock::new())).collect())
+    }
+
+    /// The chart of a component.
+    pub(super) fn get(&self, context: &RenderContext<'_>, index: usize) -> Result<Arc<Chart>, RenderError> {
+        let shared = self.0.get(&key(context, index)?);
+        if let Some(chart) = shared.and_then(OnceLock::get) {
+            return Ok(Arc::clone(chart));
+        }
+        let chart = Arc::new(load(context, index)?);
+        // Of two threads that read it at once one is heard.
+        Ok(shared.map_or(chart.clone(), |shared| Arc::clone(shared.get_or_init(|| chart))))
+    }
+}
+
+fn key(context: &RenderContext<'_>, index: usize) -> Result<ChartKey, RenderError> {
+    let path = context.environment.chart_path(index)?.unwrap_or_default();
+    let component = &context.environment.environment.spec.components[index];
+    Ok((path, if component.helm == Some(3) { HelmVersion::Helm3 } else { HelmVersion::Helm4 }))
+}
+
+fn load(context: &RenderContext<'_>, index: usize) -> Result<Chart, RenderError> {
+    let (folder, helm) = key(context, index)?;
+    let chart = Chart::load_as(context.files, &folder, helm)
+        .map_err(|error| RenderError::Chart { chart: folder.clone(), reason: error.to_string() })?;
+    refuse_sealed(context, &folder)?;
+    Ok(chart)
+}
+
 /// What a chart renders to.
 pub(super) struct ChartRendering {
     /// Its objects, with their places.
@@ -45,14 +92,15 @@ pub(super) struct ChartRendering {
     pub left_out: Vec<String>,
 }
 
-/// Renders the chart of a component.
+/// Renders a component of this chart.
 pub(super) fn render(
     context: &RenderContext<'_>,
     unsealed: &Unsealed,
     index: usize,
+    chart: &Chart,
     asked: &Asked<'_>,
 ) -> Result<ChartRendering, RenderError> {
-    let output = release(context, unsealed, index, asked, false)?;
+    let output = with_request(context, unsealed, index, chart, asked, false, helm)?;
     let component: Arc<str> = context.environment.environment.spec.components[index].name.as_str().into();
     let mut documents = Vec::new();
     for file in &output.crds {
@@ -126,7 +174,7 @@ fn release(
     asked: &Asked<'_>,
     origins: bool,
 ) -> Result<ReleaseOutput, RenderError> {
-    with_request(context, unsealed, index, asked, origins, helm)
+    with_request(context, unsealed, index, &load(context, index)?, asked, origins, helm)
 }
 
 /// The values that the templates of a component's chart see.
@@ -135,7 +183,8 @@ pub(super) fn values(
     unsealed: &Unsealed,
     index: usize,
 ) -> Result<SettledValue, RenderError> {
-    with_request(context, unsealed, index, &Asked::of(context), true, settle)
+    let chart = load(context, index)?;
+    with_request(context, unsealed, index, &chart, &Asked::of(context), true, settle)
 }
 
 /// What Helm makes of a component.
@@ -143,19 +192,15 @@ fn with_request<T>(
     context: &RenderContext<'_>,
     unsealed: &Unsealed,
     index: usize,
+    chart: &Chart,
     asked: &Asked<'_>,
     origins: bool,
     make: impl FnOnce(&RenderRequest<'_>) -> Result<T, HelmError>,
 ) -> Result<T, RenderError> {
     let spec = &context.environment.environment.spec;
     let component = &spec.components[index];
-    let path = context.environment.chart_path(index)?.unwrap_or_default();
-    let folder = path.as_str();
-    let wrong = |reason: String| RenderError::Chart { chart: folder.to_owned(), reason };
-    let helm_version = if component.helm == Some(3) { HelmVersion::Helm3 } else { HelmVersion::Helm4 };
-    let chart =
-        Chart::load_as(context.files, folder, helm_version).map_err(|error| wrong(error.to_string()))?;
-    refuse_sealed(context, folder)?;
+    let (folder, helm_version) = key(context, index)?;
+    let wrong = |reason: String| RenderError::Chart { chart: folder.clone(), reason };
     let mut layers = Vec::with_capacity(component.values.len() + 1);
     for name in &component.values {
         let path = context.environment.values_path(name);
@@ -181,7 +226,7 @@ fn with_request<T>(
         Capabilities::of_cluster(version, context.api_versions)
     };
     make(&RenderRequest {
-        chart: &chart,
+        chart,
         layers: &layers,
         release: &release,
         capabilities: &capabilities,
@@ -193,7 +238,7 @@ fn with_request<T>(
         skip_schema: false,
         nodes: true,
     })
-    .map_err(|error| wrong(places::in_words(&error.to_string(), &chart.metadata().name, folder, &layers)))
+    .map_err(|error| wrong(places::in_words(&error.to_string(), &chart.metadata().name, &folder, &layers)))
 }
 
 /// A chart's default values that are encrypted would be rendered as they stand, and nobody would notice.

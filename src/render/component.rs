@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::cache::Rendering;
-use super::chart::{Asked, ChartRendering};
+use super::chart::{Asked, ChartRendering, Charts};
 use super::error::RenderError;
 use super::lookup::{Recorder, still_holds};
 use super::{
@@ -33,12 +33,12 @@ const THREADS: usize = 2;
 pub(super) fn render_all(context: &RenderContext<'_>) -> Vec<Rendering> {
     let count = context.environment.environment.spec.components.len();
     let results: Vec<Mutex<Option<Rendering>>> = (0..count).map(|_| Mutex::new(None)).collect();
-    let next = AtomicUsize::new(0);
+    let (next, charts) = (AtomicUsize::new(0), Charts::of(context));
     let work = || {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(slot) = results.get(index) else { return };
-            let rendering = render_one(context, index);
+            let rendering = render_one(context, &charts, index);
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(rendering);
         }
     };
@@ -61,7 +61,7 @@ pub(super) fn render_all(context: &RenderContext<'_>) -> Vec<Rendering> {
         .collect()
 }
 
-fn render_one(context: &RenderContext<'_>, index: usize) -> Rendering {
+fn render_one(context: &RenderContext<'_>, charts: &Charts, index: usize) -> Rendering {
     let key = match cache_key(context, index) {
         Ok(key) => key,
         Err(error) => return Rendering::failed(error),
@@ -77,7 +77,7 @@ fn render_one(context: &RenderContext<'_>, index: usize) -> Rendering {
     let unsealed = Unsealed::default();
     let recorder = context.lookup.as_ref().map(|cluster| Arc::new(Recorder::new(cluster.clone())));
     let lookup = recorder.clone().map(|recorder| recorder as Arc<dyn Lookup>);
-    let work = || render_component(context, &unsealed, index, lookup.as_ref());
+    let work = || render_component(context, &unsealed, charts, index, lookup.as_ref());
     let result = catch_unwind(AssertUnwindSafe(work))
         .unwrap_or(Err(RenderError::Crashed))
         .map(|rendered| Arc::new(conceal(rendered, &unsealed)))
@@ -137,6 +137,7 @@ fn conceal(mut rendered: RenderedComponent, unsealed: &Unsealed) -> RenderedComp
 fn render_component(
     context: &RenderContext<'_>,
     unsealed: &Unsealed,
+    charts: &Charts,
     index: usize,
     lookup: Option<&Arc<dyn Lookup>>,
 ) -> Result<RenderedComponent, RenderError> {
@@ -147,13 +148,14 @@ fn render_component(
         return finish(context, &name, documents, &HashMap::new(), Vec::new());
     }
     let asked = Asked { seed: context.seed, now: context.now, lookup };
-    let first = chart::render(context, unsealed, index, &asked)?;
+    let chart = charts.get(context, index)?;
+    let first = chart::render(context, unsealed, index, &chart, &asked)?;
     let once = if first.nondeterministic {
         // A day later, with other dice: what differs is made up by the template.
         let seed = Sha256::digest(context.seed).into();
         let later = context.now.checked_add(jiff::SignedDuration::from_hours(25)).unwrap_or(context.now);
         let asked = Asked { seed, now: later, lookup };
-        made_up(&first, &chart::render(context, unsealed, index, &asked)?)
+        made_up(&first, &chart::render(context, unsealed, index, &chart, &asked)?)
     } else {
         HashMap::new()
     };

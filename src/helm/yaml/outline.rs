@@ -27,7 +27,7 @@ pub(super) fn wanted_lines(text: &str, limits: &YamlLimits, wanted: fn(&str) -> 
     let mut kept_to = 0;
     while outline.at < text.len() {
         let start = outline.at;
-        if let Some(key) = outline.line()? {
+        if let Line::Entry(key) = outline.line()? {
             // Some words are other keys to JSON than they are here.
             if resolve_plain(key) != Scalar::Text {
                 return None;
@@ -64,6 +64,13 @@ struct Level {
     sequence: bool,
 }
 
+/// What a line is.
+enum Line<'t> {
+    /// It begins an entry of the document's own mapping, with this key.
+    Entry(&'t str),
+    Other,
+}
+
 /// What stands behind a key or a dash.
 enum Held {
     /// Nothing: it may be on the lines that follow.
@@ -84,20 +91,20 @@ struct Outline<'t> {
 }
 
 impl<'t> Outline<'t> {
-    /// Takes a line, and those of a block scalar that begins on it; gives the key if it is one of the document's own entries.
-    fn line(&mut self) -> Option<Option<&'t str>> {
+    /// Takes a line, and those of a block scalar that begins on it.
+    fn line(&mut self) -> Option<Line<'t>> {
         let line = self.next_line();
         let mut column = spaces(line);
         if matches!(line.as_bytes().get(column), None | Some(b'#')) {
-            return Some(None);
+            return Some(Line::Other);
         }
         loop {
             let content = &line[column..];
             if let Some((key, rest)) = key(content) {
                 self.enter_mapping(column)?;
-                let own = (self.levels.len() == 1).then_some(key);
+                let line = if self.levels.len() == 1 { Line::Entry(key) } else { Line::Other };
                 self.take(held(rest)?)?;
-                return Some(own);
+                return Some(line);
             }
             let Some(rest) =
                 content.strip_prefix('-').filter(|rest| rest.is_empty() || rest.starts_with(' '))
@@ -108,12 +115,12 @@ impl<'t> Outline<'t> {
                     return None;
                 }
                 self.take(held(content)?)?;
-                return Some(None);
+                return Some(Line::Other);
             };
             self.enter_sequence(column)?;
             column += 1 + spaces(rest);
             if matches!(line.as_bytes().get(column), None | Some(b'#')) {
-                return Some(None);
+                return Some(Line::Other);
             }
         }
     }
