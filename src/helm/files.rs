@@ -104,12 +104,16 @@ impl Object for ChartFiles {
     }
 
     fn print(&self) -> String {
-        let mut shown = String::from("map[");
-        for (index, (name, file)) in self.0.iter().enumerate() {
+        let files: Vec<_> = self.0.iter().map(|(name, file)| (name, file.data())).collect();
+        // To grow step by step costs more than to write that much.
+        let length = files.iter().map(|(name, data)| name.len() + 4 * data.len() + 4).sum::<usize>();
+        let mut shown = String::with_capacity(length + 5);
+        shown.push_str("map[");
+        for (index, (name, data)) in files.into_iter().enumerate() {
             shown.push_str(if index > 0 { " " } else { "" });
             shown.push_str(name);
             shown.push(':');
-            printf::push_bytes(&mut shown, file.data().iter().copied());
+            printf::push_bytes(&mut shown, data.iter().copied());
         }
         shown.push(']');
         shown

@@ -1,6 +1,7 @@
 //! Go's `fmt`: `Sprint`, `Sprintln` and `Sprintf` over template values.
 
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 use super::{float, quote};
 use crate::helm::limits::Limits;
@@ -57,21 +58,16 @@ pub fn print(out: &mut String, value: &Value, limits: &Limits) -> GoResult<()> {
 }
 
 /// Appends bytes as `fmt.Print` shows them: charts that print all they know print their files so, which are large.
+/// A byte takes four characters at most.
 pub fn push_bytes(out: &mut String, bytes: impl Iterator<Item = u8>) {
-    let digit = |number: u8| char::from(b'0' + number);
+    static SHOWN: LazyLock<Vec<String>> =
+        LazyLock::new(|| (0..=u8::MAX).map(|byte| format!("{byte} ")).collect());
+    let shown = &*SHOWN;
     out.push('[');
-    for (index, byte) in bytes.enumerate() {
-        if index > 0 {
-            out.push(' ');
-        }
-        if byte >= 100 {
-            out.push(digit(byte / 100));
-        }
-        if byte >= 10 {
-            out.push(digit(byte / 10 % 10));
-        }
-        out.push(digit(byte % 10));
-    }
+    let start = out.len();
+    bytes.for_each(|byte| out.push_str(&shown[usize::from(byte)]));
+    // The last space.
+    out.truncate(out.len().saturating_sub(1).max(start));
     out.push(']');
 }
 

@@ -40,10 +40,6 @@ pub(super) fn wanted_lines(text: &str, limits: &YamlLimits, wanted: fn(&str) -> 
     }
     if keeping {
         lines.push_str(&text[kept_to..]);
-        // What follows the last line is another's.
-        if !lines.ends_with('\n') {
-            lines.push('\n');
-        }
     }
     Some(lines)
 }
@@ -352,7 +348,7 @@ mod tests {
         assert_eq!(wanted(text), None, "a line stands out");
         let text = text.replace("   - |-\n", "");
         assert_eq!(wanted(&text).unwrap(), "kind: Job # word\nmetadata:\n  name: a\n\n  labels: {}\n");
-        assert_eq!(wanted("spec:\n- kind: a\nkind: b").unwrap(), "kind: b\n");
+        assert_eq!(wanted("spec:\n- kind: a\nkind: b").unwrap(), "kind: b");
         assert_eq!(wanted("kind: >-\n  a\n b: c\n"), None);
         assert_eq!(wanted("a: |\n\n\nkind: b\n").unwrap(), "kind: b\n");
     }
