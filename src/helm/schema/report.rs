@@ -75,31 +75,56 @@ impl<'s> Report<'s> {
     pub(super) fn of(schema: &'s Json, checked: &'s Json, errors: &[ValidationError<'_>]) -> String {
         let mut report = Self { schema, checked, text: String::new() };
         let mistakes: Vec<Mistake<'_, '_>> = errors.iter().map(Mistake::of).collect();
-        report.all(&mistakes.iter().collect::<Vec<_>>(), 0, 0, 0);
-        without_heading(report.text)
+        let headed = report.all(&mistakes.iter().collect::<Vec<_>>(), 0, 0, 0);
+        if headed { without_heading(&report.text) } else { report.text }
     }
 
-    /// The mistakes of one schema, `depth` steps and `parts` parts of the value from where they are counted.
-    fn all(&mut self, mistakes: &[&Mistake<'_, '_>], depth: usize, parts: usize, indent: usize) {
+    /// The mistakes of one schema, `depth` steps and `parts` parts of the value from where they are counted. Gives whether all
+    /// that was written stands under the line of one schema further in.
+    fn all(&mut self, mistakes: &[&Mistake<'_, '_>], depth: usize, parts: usize, indent: usize) -> bool {
         let only = decisive(mistakes, depth);
         let mistakes = only.as_ref().map_or(mistakes, std::slice::from_ref);
-        for group in groups(mistakes, depth) {
+        let groups = groups(mistakes, depth);
+        let mut headed = groups.len() == 1;
+        for group in groups {
             let first = group[0];
             match first.steps.get(depth) {
-                None => self.leaf(&group, indent),
+                None => {
+                    self.leaf(&group, indent);
+                    headed = false;
+                }
                 Some(step) if step.keyword.starts_with("allOf/") => {
                     self.line(indent, first.above(parts), "'allOf' failed");
                     for branch in by_step(&group, depth) {
                         self.inner(&branch, depth + 1, parts, indent + 1);
                     }
+                    headed = false;
                 }
-                Some(step) => self.inner(&group, depth + 1, parts + usize::from(step.part.is_some()), indent),
+                Some(step) if step.keyword == "$ref" => {
+                    let start = self.text.len();
+                    if self.inner(&group, depth + 1, parts, indent) {
+                        self.move_heading(start, indent, first.above(parts));
+                    }
+                    headed = false;
+                }
+                Some(step) => {
+                    headed &= self.inner(&group, depth + 1, parts + usize::from(step.part.is_some()), indent);
+                }
             }
         }
+        headed
+    }
+
+    /// What a reference leads to takes the line of a schema further in for its own.
+    fn move_heading(&mut self, start: usize, indent: usize, place: &[String]) {
+        let written = self.text.split_off(start);
+        self.line(indent, place, "validation failed");
+        let heading = written.trim_start_matches('\n');
+        self.text.push_str(&heading[heading.find('\n').unwrap_or(heading.len())..]);
     }
 
     /// The mistakes of a schema inside of another: one stands for itself, several get a line above them.
-    fn inner(&mut self, group: &[&Mistake<'_, '_>], depth: usize, parts: usize, indent: usize) {
+    fn inner(&mut self, group: &[&Mistake<'_, '_>], depth: usize, parts: usize, indent: usize) -> bool {
         if decisive(group, depth).is_some() || groups(group, depth).len() == 1 {
             return self.all(group, depth, parts, indent);
         }
@@ -107,6 +132,7 @@ impl<'s> Report<'s> {
             self.line(indent, first.above(parts), "validation failed");
             self.all(group, depth, parts, indent + 1);
         }
+        true
     }
 
     fn leaf(&mut self, group: &[&Mistake<'_, '_>], indent: usize) {
@@ -176,17 +202,9 @@ impl<'s> Report<'s> {
 }
 
 /// What a report has one heading for stands without it: the library takes the causes of a group for its own.
-fn without_heading(text: String) -> String {
-    match text.split_once('\n') {
-        Some((heading, rest))
-            if heading.ends_with(": validation failed")
-                && rest.lines().all(|line| line.starts_with("  ")) =>
-        {
-            let lines: Vec<&str> = rest.lines().map(|line| &line[2..]).collect();
-            lines.join("\n")
-        }
-        _ => text,
-    }
+fn without_heading(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().skip(1).map(|line| line.strip_prefix("  ").unwrap_or(line)).collect();
+    lines.join("\n")
 }
 
 /// The mistake of a schema behind which the library does not look for more: its type, `const`, `enum` and `format`.
