@@ -309,10 +309,21 @@ func applyAddons(ctx context.Context, p *plan) error {
 		return err
 	}
 	// The main thread's children live in the nodes' network: the administrator's own kubeconfig is for outside.
-	command := exec.CommandContext(ctx, kubectl, "--kubeconfig", filepath.Join(p.dir, "provisioner.kubeconfig"), "apply",
-		"--server-side", "--force-conflicts", "--field-manager=mooring-cluster", "--validate=false", "--filename=-")
-	command.Stdin = strings.NewReader(strings.ReplaceAll(dnsManifest, "DNS_ADDRESS", address) + "---\n" + storageManifest)
-	if output, err := command.CombinedOutput(); err != nil {
+	run := func(arguments ...string) ([]byte, error) {
+		command := exec.CommandContext(ctx, kubectl, append([]string{"--kubeconfig", filepath.Join(p.dir, "provisioner.kubeconfig")}, arguments...)...)
+		command.Stdin = strings.NewReader(strings.ReplaceAll(dnsManifest, "DNS_ADDRESS", address) + "---\n" + storageManifest)
+		return command.CombinedOutput()
+	}
+	apply := []string{"apply", "--server-side", "--force-conflicts", "--field-manager=mooring-cluster", "--validate=false", "--filename=-"}
+	output, err := run(apply...)
+	if err != nil && strings.Contains(string(output), "provided IP is already allocated") {
+		// A start that was killed between taking the address and making the Service; the API server would notice in some minutes.
+		if freed, failed := run("delete", "ipaddress", address, "--ignore-not-found"); failed != nil {
+			return fmt.Errorf("failed to free the DNS server's address %s: %w: %s", address, failed, strings.TrimSpace(string(freed)))
+		}
+		output, err = run(apply...)
+	}
+	if err != nil {
 		return fmt.Errorf("failed to apply the DNS server and the storage class: %w: %s", err, strings.TrimSpace(string(output)))
 	}
 	return nil

@@ -23,6 +23,7 @@ readonly all=(
     nodes_of_the_other_kind_are_refused
     down_leaves_nothing
     a_kill_in_the_middle_of_starting_leaves_nothing
+    the_address_of_a_service_that_a_killed_start_did_not_make_is_free
     what_a_machine_lacks_is_named_with_its_cure
 )
 # shellcheck source=tests/node/lib.sh
@@ -180,6 +181,18 @@ a_kill_in_the_middle_of_starting_leaves_nothing() {
         eventually 5 leaves_nothing "$work/killed" || return
     done
     up "$work/killed" && cluster down --dir "$work/killed"
+}
+
+the_address_of_a_service_that_a_killed_start_did_not_make_is_free() {
+    local there=("$CLUSTER_BIN/kubectl" --kubeconfig "$work/killed/kubeconfig" --request-timeout=60s)
+    up "$work/killed" && "${there[@]}" --namespace kube-system delete service kube-dns || return
+    "${there[@]}" create --filename=- <<'EOF' || return
+apiVersion: networking.k8s.io/v1
+kind: IPAddress
+metadata: { name: 10.96.0.10, labels: { ipaddress.kubernetes.io/ip-family: IPv4, ipaddress.kubernetes.io/managed-by: ipallocator.k8s.io } }
+spec: { parentRef: { resource: services, namespace: kube-system, name: kube-dns } }
+EOF
+    cluster down --dir "$work/killed" && up "$work/killed" && cluster down --dir "$work/killed"
 }
 
 # refuses WORDS COMMAND...: it fails, and says that.
