@@ -213,6 +213,12 @@ fn spaces(text: &str) -> usize {
     text.bytes().take_while(|byte| *byte == b' ').count()
 }
 
+/// The length of the word that begins here, of characters that mean nothing in YAML.
+fn word(bytes: &[u8]) -> usize {
+    let plain = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
+    bytes.iter().take_while(plain).count()
+}
+
 /// A key and what stands behind its colon.
 fn key(content: &str) -> Option<(&str, &str)> {
     let bytes = content.as_bytes();
@@ -226,9 +232,7 @@ fn key(content: &str) -> Option<(&str, &str)> {
             (key, end + 1)
         }
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'/' | b'.' => {
-            let plain =
-                |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
-            let end = bytes.iter().take_while(plain).count();
+            let end = word(bytes);
             let key = &content[..end];
             let may_be_number = bytes[0].is_ascii_digit() && end >= MAX_DIGITS;
             if may_be_number || matches!(key, "null" | "Null" | "NULL") {
@@ -293,11 +297,7 @@ fn flow_sequence(text: &str) -> Option<usize> {
     loop {
         at += match bytes.get(at)? {
             b'"' | b'\'' => quoted(&bytes[at..])?,
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'/' => {
-                let plain =
-                    |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
-                bytes[at..].iter().take_while(plain).count()
-            }
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'/' => word(&bytes[at..]),
             _ => return None,
         };
         at += spaces(&text[at..]);
